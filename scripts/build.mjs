@@ -1,0 +1,18 @@
+// Builds dist/: JavaScript and types by tsc, then what tsc leaves: the capture program and the JSON schemas.
+import { execFileSync } from 'node:child_process'
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+process.chdir(new URL('..', import.meta.url).pathname)
+const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
+rmSync('dist', { recursive: true, force: true })
+execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+cpSync('src/golden/capture.py', 'dist/golden/capture.py')
+chmodSync('dist/cli/main.js', 0o755)
+
+const { manifestSchema } = await import('../dist/golden/manifest-schema.js')
+const { configSchema } = await import('../dist/gate/config-schema.js')
+mkdirSync('dist/schema', { recursive: true })
+for (const [name, schema] of Object.entries({ manifest: manifestSchema, config: configSchema }))
+  writeFileSync(`dist/schema/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`)
