@@ -1,0 +1,36 @@
+import { DepthgateError, messageOf } from './errors.ts'
+
+/** JSON.parse with errors that name the file; keys that stand twice in one object are refused, not overwritten. */
+export function parseJson(text: string, file: string, code: string): unknown {
+  let data: unknown
+  try {
+    data = JSON.parse(text)
+  } catch (cause) {
+    const conflict = /^(<{7}|={7}|>{7})/m.test(text) ? '. It holds merge-conflict marks: resolve them' : ''
+    throw new DepthgateError(code, `${file}: is not JSON (${messageOf(cause)})${conflict}`, { cause })
+  }
+  const twice = repeatedKey(text)
+  if (twice !== undefined)
+    throw new DepthgateError(
+      code,
+      `${file}: has two entries named ${JSON.stringify(twice)} in one object. Remove one of them`,
+    )
+  return data
+}
+
+/** JSON.parse keeps the last of two equal keys in silence; after a bad merge that would hide an entry. */
+function repeatedKey(validJson: string): string | undefined {
+  const open: (Set<string> | null)[] = []
+  for (const [token, key] of validJson.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (token === '{') open.push(new Set())
+    else if (token === '[') open.push(null)
+    else if (token === '}' || token === ']') open.pop()
+    else if (key !== undefined) {
+      const name = JSON.parse(key) as string
+      const keys = open.at(-1)
+      if (keys?.has(name)) return name
+      keys?.add(name)
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,33 @@
+import { closestMatch } from 'leven'
+import { DepthgateError } from './errors.ts'
+
+const segment = /^[a-z0-9_-][a-z0-9._-]*$/
+
+/** Whether `name` is one safe path segment: `[a-z0-9._-]`, no leading dot, so that it can never leave its folder. */
+export function isName(name: string): boolean {
+  return segment.test(name)
+}
+
+/** Throws unless `name` is a safe path segment. `what` is how the error calls it. */
+export function checkName(what: string, name: string): string {
+  if (isName(name)) return name
+  throw new DepthgateError(
+    'name',
+    `${what} ${JSON.stringify(name)}: names are made of a-z 0-9 . _ - and do not begin with a dot`,
+  )
+}
+
+/** A name out of any file name: lower case, other characters become a dash. */
+export function toName(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[.-]+|-+$/g, '')
+}
+
+/** "; did you mean …?" for a mistyped name, or what there is. */
+export function didYouMean(name: string, known: readonly string[]): string {
+  if (known.length === 0) return '; there are none'
+  const near = closestMatch(name, [...known], { maxDistance: Math.max(2, Math.floor(name.length / 3)) })
+  return near ? `; did you mean ${JSON.stringify(near)}?` : `; there are: ${known.join(', ')}`
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import { DepthgateError, messageOf } from '../base/errors.ts'
+
+const signatures: readonly [bytes: string, what: string][] = [
+  ['\x93NUMPY', 'an .npy file'],
+  ['\x89PNG', 'a PNG'],
+  ['\xff\xd8\xff', 'a JPEG'],
+  ['PK\x03\x04', 'a zip archive (.npz or .pt)'],
+  ['\x89HDF\r\n', 'an HDF5 file'],
+  ['\x1f\x8b', 'a gzip file'],
+  ['GIF8', 'a GIF'],
+  ['BM', 'a BMP'],
+  ['II*\0', 'a TIFF'],
+  ['MM\0*', 'a TIFF'],
+  ['version https://git-lfs', 'a Git LFS pointer, not the file itself (run: git lfs pull)'],
+]
+
+/** What a file's first bytes make it look like, for errors; undefined where nothing known begins so. */
+export function looksLike(bytes: Uint8Array): string | undefined {
+  const head = latin1(bytes.subarray(0, 24))
+  if (head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP') return 'a WebP'
+  if (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)
+    return 'a Python pickle (never opened here: it can run code)'
+  return signatures.find(([start]) => head.startsWith(start))?.[1]
+}
+
+/** The whole file. Errors name the file, what is wrong with it and `wayOut`, which begins with a capital. */
+export function readSource(path: string, code: string, wayOut: string): Uint8Array {
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(path)
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code
+    const fault =
+      reason === 'ENOENT'
+        ? 'does not exist'
+        : reason === 'EISDIR'
+          ? 'is a directory, not a file'
+          : `cannot be read (${messageOf(cause)})`
+    throw new DepthgateError(code, `${path}: ${fault}. ${wayOut}`, { cause })
+  }
+  return bytes
+}
+
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}
