@@ -1,0 +1,7 @@
+export type { MetricInfo, MetricName, Metrics, MetricUnit } from './catalogue.ts'
+export { catalogue } from './catalogue.ts'
+export { fovErrorDeg } from './fov.ts'
+export type { Measurement } from './measure.ts'
+export { measure } from './measure.ts'
+export type { Pair } from './pair.ts'
+export type { Neighbourhood, Worst } from './worst.ts'
