@@ -1,14 +1,14 @@
-import { betterAjvErrors } from '@apideck/better-ajv-errors'
-import { Ajv2020, type AnySchemaObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { Ajv2020, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { DepthgateError } from './errors.ts'
+import { didYouMean } from './names.ts'
 
 const validators = new WeakMap<object, ValidateFunction>()
 
 function validator(schema: AnySchemaObject): ValidateFunction {
   let validate = validators.get(schema)
   if (!validate) {
-    const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true })
+    const ajv = new Ajv2020({ allErrors: true, strict: true, verbose: true, allowUnionTypes: true })
     addFormats.default(ajv)
     validate = ajv.compile(schema)
     validators.set(schema, validate)
@@ -20,9 +20,58 @@ function validator(schema: AnySchemaObject): ValidateFunction {
 export function validated<T>(schema: AnySchemaObject, data: unknown, file: string, code: string): T {
   const validate = validator(schema)
   if (validate(data)) return data as T
-  const faults = betterAjvErrors({ schema: schema as never, data, errors: validate.errors ?? [] }).map(
-    ({ message, suggestion, path }) =>
-      `  ${path.replace('{base}', '').replace(/^\./, '') || '(top)'}: ${message.replace(/\{base\}\.?/g, '')}${suggestion ? `. ${suggestion}` : ''}`,
-  )
+  const faults = relevant(validate.errors ?? []).map(error => `  ${placeOf(error)}: ${phrase(error)}`)
   throw new DepthgateError(code, `${file}: does not fit its schema\n${[...new Set(faults)].join('\n')}`)
+}
+
+/**
+ * Of an `anyOf` that failed, ajv reports every branch. Where the schema says in words what is expected, those stand for
+ * all of them; else the branch that came nearest, with the fewest faults, is told.
+ */
+function relevant(errors: readonly ErrorObject[]): ErrorObject[] {
+  const dropped = new Set<ErrorObject>()
+  for (const error of errors) {
+    if (error.keyword === 'propertyNames') dropped.add(error)
+    if (error.keyword !== 'anyOf') continue
+    const branches = new Map<string, ErrorObject[]>()
+    for (const other of errors) {
+      if (
+        !other.schemaPath.startsWith(`${error.schemaPath}/`) ||
+        !other.instancePath.startsWith(error.instancePath)
+      )
+        continue
+      const branch = other.schemaPath.slice(error.schemaPath.length + 1).split('/')[0]!
+      branches.set(branch, [...(branches.get(branch) ?? []), other])
+    }
+    const told = error.parentSchema?.description
+      ? [error]
+      : [...branches.values()].reduce((a, b) => (b.length < a.length ? b : a))
+    for (const other of [error, ...[...branches.values()].flat()])
+      if (!told.includes(other)) dropped.add(other)
+  }
+  return errors.filter(error => !dropped.has(error))
+}
+
+function placeOf({ instancePath }: ErrorObject): string {
+  return instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/').replaceAll('~0', '~') || '(top)'
+}
+
+function phrase({ keyword, params, message, parentSchema, data, propertyName }: ErrorObject): string {
+  const given = JSON.stringify(data) ?? String(data)
+  if (propertyName !== undefined)
+    return `${JSON.stringify(propertyName)} is not a name that can stand here; ${message}`
+  switch (keyword) {
+    case 'additionalProperties':
+      return `${JSON.stringify(params.additionalProperty)} is unknown here${didYouMean(params.additionalProperty, Object.keys(parentSchema?.properties ?? {}))}`
+    case 'required':
+      return `lacks ${JSON.stringify(params.missingProperty)}`
+    case 'enum':
+      return `is ${given}, expected one of ${params.allowedValues.join(', ')}`
+    case 'const':
+      return `is ${given}, expected ${JSON.stringify(params.allowedValue)}`
+    case 'anyOf':
+      return `is ${given}, expected ${parentSchema?.description}`
+    default:
+      return `${given} ${message}`
+  }
 }

@@ -6,13 +6,6 @@ export type FloatArray = Float32Array | Float64Array
 /** A map of height × width floats as an ndarray; rows run down, columns to the right. May be a strided view. */
 export type DepthMap = NdArray<FloatArray>
 
-/** Anything that carries a depth map: an ndarray, an ONNX Runtime tensor, or data with its shape. */
-export interface ArrayLike2D {
-  readonly data: ArrayLike<number>
-  readonly shape?: readonly number[]
-  readonly dims?: readonly number[]
-}
-
 /** Wraps packed row-major floats without copying. Throws when `data` does not hold height × width values. */
 export function depthMap(data: FloatArray, height: number, width: number): DepthMap {
   if (data.length !== height * width)

@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { repo } from './files.ts'
+
+export interface Ran {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs a program to its end, whatever its exit code. */
+export function run(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
+  return new Promise(done =>
+    execFile(
+      program,
+      args,
+      { cwd, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...env }, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) =>
+        done({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr }),
+    ),
+  )
+}
+
+/** Runs the built command line, as a user's shell does. */
+export function depthgate(
+  args: readonly string[],
+  cwd: string = repo,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
+  return run(process.execPath, [join(repo, 'dist/cli/main.js'), ...args], cwd, env)
+}
