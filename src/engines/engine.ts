@@ -1,0 +1,55 @@
+import type { NdArray } from 'ndarray'
+import type { FloatArray } from '../depth/depth-map.ts'
+
+export const precisions = ['fp32', 'tf32', 'fp16', 'bf16', 'int8', 'fp8'] as const
+export type Precision = (typeof precisions)[number]
+
+/** Whether the engine may merge and rewrite operators. */
+export type Fusion = 'on' | 'off'
+
+/** Everything that changes numbers. Two runs with equal fingerprints may be compared digit by digit. */
+export interface Fingerprint {
+  /** SHA-256 of the ONNX, with its external data. */
+  onnx: string
+  precision: Precision
+  fusion: Fusion
+  engine: string
+  engineVersion: string
+  provider: string
+  device: string
+}
+
+/** What to load. */
+export interface EngineRequest {
+  /** Path of the ONNX that holds this precision. */
+  onnx: string
+  precision: Precision
+  fusion: Fusion
+  provider: string
+}
+
+/** One input or output of a loaded network; an axis of unknown length is its symbol. */
+export interface Port {
+  name: string
+  type: string
+  shape: readonly (number | string)[]
+}
+
+export interface EngineRun {
+  /** By output name, float16 widened to float32. */
+  outputs: Record<string, NdArray<FloatArray>>
+  /** Wall time of the run itself, without loading. */
+  milliseconds: number
+}
+
+/** A loaded network that can be run on scene after scene. */
+export interface Engine {
+  readonly fingerprint: Fingerprint
+  readonly inputs: readonly Port[]
+  readonly outputs: readonly Port[]
+  /** What a reader of the figures must know, such as arithmetic that differs from the precision's name. */
+  readonly notes: readonly string[]
+  /** Runs the network once on its one input. `fetch` names the outputs to bring back; `input`, if given, must be the input's name. */
+  run(tensor: NdArray<FloatArray>, fetch: readonly string[], input?: string): Promise<EngineRun>
+  release(): Promise<void>
+}

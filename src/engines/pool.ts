@@ -1,0 +1,52 @@
+import { statSync } from 'node:fs'
+import type { Engine, EngineRequest } from './engine.ts'
+
+/** Networks kept loaded at once. A full-size depth network takes gigabytes, so few. */
+const capacity = 2
+
+interface Slot {
+  engine: Promise<Engine>
+  users: number
+}
+
+const slots = new Map<string, Slot>()
+
+/**
+ * Lends the engine for a request: loaded once and reused across scenes, anew when its file has changed. When more
+ * than `capacity` are loaded, those unused for longest are released; one in use never is.
+ */
+export async function withEngine<T>(request: EngineRequest, use: (engine: Engine) => Promise<T>): Promise<T> {
+  const file = statSync(request.onnx, { throwIfNoEntry: false })
+  const key = JSON.stringify([request, file?.mtimeMs, file?.size])
+  const slot = slots.get(key) ?? { engine: load(request), users: 0 }
+  slots.delete(key)
+  slots.set(key, slot)
+  slot.users++
+  try {
+    return await use(await slot.engine)
+  } finally {
+    slot.users--
+    await slot.engine.catch(() => slots.delete(key))
+    await releaseIdle(capacity)
+  }
+}
+
+/** Releases every engine that is not in use. */
+export function releaseEngines(): Promise<void> {
+  return releaseIdle(0)
+}
+
+async function releaseIdle(keep: number): Promise<void> {
+  for (const [key, slot] of slots) {
+    if (slots.size <= keep) return
+    if (slot.users > 0) continue
+    slots.delete(key)
+    await (await slot.engine).release()
+  }
+}
+
+/** ONNX Runtime is loaded when it is first needed: a comparison of two files does not wait for it. */
+async function load(request: EngineRequest): Promise<Engine> {
+  const { loadOnnx } = await import('./onnxruntime/session.ts')
+  return loadOnnx(request)
+}
