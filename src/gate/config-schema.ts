@@ -1,0 +1,78 @@
+import { precisions } from '../engines/engine.ts'
+import { limitNames, takesPercent } from './tolerance.ts'
+
+const text = { type: 'string', minLength: 1 } as const
+const number = { type: 'number', minimum: 0 } as const
+const percent = { type: 'string', pattern: '^\\d+(\\.\\d+)?(e-?\\d+)?%$' } as const
+const off = { const: false } as const
+
+const limit = { anyOf: [number, off], description: 'a number from 0, or false to set no limit' } as const
+const scaledLimit = {
+  anyOf: [number, percent, off],
+  description: "a number from 0, a percentage of the golden's mean such as '0.5%', or false to set no limit",
+} as const
+
+export const toleranceSchema = {
+  type: 'object',
+  properties: Object.fromEntries(limitNames.map(name => [name, takesPercent(name) ? scaledLimit : limit])),
+  additionalProperties: false,
+} as const
+
+const byPrecision = <T>(schema: T) => Object.fromEntries(precisions.map(precision => [precision, schema]))
+
+const output = {
+  type: 'object',
+  properties: {
+    onnx: text,
+    range: {
+      type: 'object',
+      properties: { min: number, max: number },
+      additionalProperties: false,
+    },
+    tolerance: { type: 'object', properties: byPrecision(toleranceSchema), additionalProperties: false },
+  },
+  additionalProperties: false,
+} as const
+
+/** The single definition of depthgate.config. Published as depthgate/schema/config.schema.json. */
+export const configSchema = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'urn:depthgate:config:1',
+  title: 'depthgate.config',
+  type: 'object',
+  properties: {
+    $schema: { type: 'string', format: 'uri-reference' },
+    failures: text,
+    models: {
+      type: 'object',
+      propertyNames: { type: 'string', pattern: '^[a-z0-9_-][a-z0-9._-]*$' },
+      minProperties: 1,
+      additionalProperties: {
+        type: 'object',
+        properties: {
+          onnx: {
+            anyOf: [
+              text,
+              {
+                type: 'object',
+                properties: byPrecision(text),
+                additionalProperties: false,
+                minProperties: 1,
+              },
+            ],
+          },
+          golden: text,
+          input: text,
+          outputs: { type: 'object', additionalProperties: output },
+          provider: text,
+          fusion: { enum: ['on', 'off'] },
+          precisions: { type: 'array', items: { enum: precisions }, minItems: 1, uniqueItems: true },
+        },
+        required: ['onnx'],
+        additionalProperties: false,
+      },
+    },
+  },
+  required: ['models'],
+  additionalProperties: false,
+} as const

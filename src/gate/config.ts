@@ -1,0 +1,145 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createJiti } from 'jiti'
+import { DepthgateError, messageOf } from '../base/errors.ts'
+import { parseJson } from '../base/json.ts'
+import { didYouMean } from '../base/names.ts'
+import { checkRealm } from '../base/realm.ts'
+import { validated } from '../base/validate.ts'
+import type { Precision } from '../engines/engine.ts'
+import { type Golden, openGolden } from '../golden/store.ts'
+import { configSchema } from './config-schema.ts'
+import type { Config, ModelConfig } from './define-config.ts'
+
+const fileNames = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json'].map(extension => `depthgate.config.${extension}`)
+
+/** A checked config with the folder that its paths are relative to. */
+export interface LoadedConfig {
+  readonly file: string
+  readonly root: string
+  readonly config: Config
+}
+
+/** A model of the config with its paths resolved and its goldens opened. */
+export interface Model {
+  readonly name: string
+  readonly config: ModelConfig
+  readonly golden: Golden
+  /** Where this model is declared; errors name it. */
+  readonly file: string
+  readonly root: string
+}
+
+const loaded = new Map<string, LoadedConfig>()
+
+/**
+ * Loads the config: `file`, else DEPTHGATE_CONFIG, else the first depthgate.config.* from the working folder upwards.
+ * Synchronous, because `scenes()` is called while tests are collected. Loaded once a process.
+ */
+export function loadConfig(file: string | undefined = process.env.DEPTHGATE_CONFIG): LoadedConfig {
+  checkRealm()
+  const path = file === undefined ? findConfig(process.cwd()) : resolve(file)
+  let config = loaded.get(path)
+  if (!config) {
+    config = {
+      file: path,
+      root: dirname(path),
+      config: validated<Config>(configSchema, evaluate(path), path, 'config'),
+    }
+    loaded.set(path, config)
+  }
+  return config
+}
+
+function findConfig(from: string): string {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const found = fileNames.map(name => join(folder, name)).filter(path => existsSync(path))
+    if (found.length > 1)
+      throw new DepthgateError('config', `${found.join(' and ')}: two configs in one folder. Keep one`)
+    if (found[0] !== undefined) return found[0]
+    if (folder === dirname(folder))
+      throw new DepthgateError(
+        'config',
+        `${resolve(from)}: no depthgate.config.ts here or in a folder above. Write one that names your models, or point to it with --config or DEPTHGATE_CONFIG`,
+      )
+  }
+}
+
+function evaluate(path: string): unknown {
+  if (!existsSync(path)) throw new DepthgateError('config', `${path}: there is no such file`)
+  if (path.endsWith('.json')) return parseJson(readFileSync(path, 'utf8'), path, 'config')
+  // the config of a project that has depthgate by another path, or is depthgate, still finds defineConfig
+  const define = fileURLToPath(new URL(`define-config${import.meta.url.slice(-3)}`, import.meta.url))
+  const jiti = createJiti(import.meta.url, {
+    alias: { 'depthgate/config': define },
+    interopDefault: true,
+    moduleCache: false,
+    fsCache: false,
+  })
+  try {
+    const module = jiti(path) as { default?: unknown }
+    return module.default ?? module
+  } catch (cause) {
+    throw new DepthgateError('config', `${path}: threw while it was loaded: ${messageOf(cause)}`, { cause })
+  }
+}
+
+const models = new Map<string, Model>()
+
+/** A model by its name, its goldens opened once a process. */
+export function findModel({ file, root, config }: LoadedConfig, name: string): Model {
+  const key = `${file}\n${name}`
+  let model = models.get(key)
+  if (!model) {
+    const found = Object.hasOwn(config.models, name) ? config.models[name] : undefined
+    if (!found)
+      throw new DepthgateError(
+        'config',
+        `${file}: has no model ${JSON.stringify(name)}${didYouMean(name, Object.keys(config.models))}`,
+      )
+    const golden = openGolden(resolve(root, found.golden ?? join('golden', name)))
+    for (const output of Object.keys(found.outputs ?? {}))
+      if (!Object.hasOwn(golden.manifest.outputs, output))
+        throw new DepthgateError(
+          'config',
+          `${file}: model ${name} sets limits for the output ${JSON.stringify(output)}, which its golden does not have${didYouMean(output, Object.keys(golden.manifest.outputs))}`,
+        )
+    model = { name, config: found, golden, file, root }
+    models.set(key, model)
+  }
+  return model
+}
+
+/** The model's scenes, in the order of their names. A golden without scenes is an error: it would compare nothing. */
+export function sceneNames({ golden }: Model): string[] {
+  const names = Object.keys(golden.manifest.scenes).sort()
+  if (names.length > 0) return names
+  throw new DepthgateError(
+    'golden',
+    `${join(golden.folder, 'manifest.json')}: holds no scene, so nothing would be compared. Capture or import one`,
+  )
+}
+
+/** The precisions that the gate runs for a model. */
+export function precisionsOf({ config }: Model): Precision[] {
+  return (
+    config.precisions ??
+    (typeof config.onnx === 'string' ? ['fp32'] : (Object.keys(config.onnx) as Precision[]))
+  )
+}
+
+/** Path of the ONNX that holds a precision. */
+export function onnxFor({ name, config, file, root }: Model, precision: Precision): string {
+  const onnx =
+    typeof config.onnx === 'string'
+      ? precision === 'fp32'
+        ? config.onnx
+        : undefined
+      : config.onnx[precision]
+  if (onnx !== undefined) return resolve(root, onnx)
+  throw new DepthgateError(
+    'config',
+    `${file}: model ${name} has no ONNX of precision ${precision}. This version does not make variants: name your own with \`onnx: { fp32: '…', ${precision}: '…' }\``,
+  )
+}

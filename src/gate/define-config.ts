@@ -1,0 +1,46 @@
+import type { Fusion, Precision } from '../engines/engine.ts'
+import type { Tolerance } from './tolerance.ts'
+
+/** The pixels that count, by the golden's value in the output's own unit; both ends inclusive. */
+export interface Range {
+  min?: number
+  max?: number
+}
+
+export interface OutputConfig {
+  /** The ONNX output that gives this golden output; by default the one of the same name. */
+  onnx?: string
+  /** By default every finite golden pixel above 0 counts. */
+  range?: Range
+  /** Limits over the defaults, by precision. */
+  tolerance?: { [precision in Precision]?: Tolerance }
+}
+
+export interface ModelConfig {
+  /** Path of the ONNX, or one a precision. Paths are relative to the config's folder. */
+  onnx: string | { [precision in Precision]?: string }
+  /** The golden's folder; by default `golden/<model>`. */
+  golden?: string
+  /** Name of the ONNX's input, checked when it is given. */
+  input?: string
+  /** By the golden's output names. */
+  outputs?: { [output: string]: OutputConfig }
+  /** Execution provider of ONNX Runtime; by default `cpu`. */
+  provider?: string
+  /** By default `on`. */
+  fusion?: Fusion
+  /** What `depthgate gate` runs; by default every precision that `onnx` names, `fp32` for a single path. */
+  precisions?: Precision[]
+}
+
+export interface Config {
+  $schema?: string
+  models: { [model: string]: ModelConfig }
+  /** Where pictures of failures go; by default `.depthgate/failures`. */
+  failures?: string
+}
+
+/** Types a depthgate.config.ts; returns its argument. */
+export function defineConfig(config: Config): Config {
+  return config
+}

@@ -1,0 +1,114 @@
+import { DepthgateError } from '../base/errors.ts'
+import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
+import { metricDepth } from '../depth/metric-depth.ts'
+import type { Engine, Fingerprint, Fusion, Precision } from '../engines/engine.ts'
+import { withEngine } from '../engines/pool.ts'
+import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
+import { readInput, type Truth } from '../golden/store.ts'
+import { findModel, loadConfig, type Model, onnxFor, sceneNames } from './config.ts'
+
+export interface InferOptions {
+  scene: string
+  /** By default `fp32`. */
+  precision?: Precision
+  /** By default the model's own in the config, else `on`. */
+  fusion?: Fusion
+  /** By default the model's own in the config, else `cpu`. */
+  provider?: string
+}
+
+const brand = Symbol.for('depthgate.inference')
+
+/** What an engine produced for one scene. It knows where it came from, so `expect(it).toMatchGolden()` needs no name. */
+export interface Inference {
+  readonly [brand]: true
+  readonly model: string
+  readonly scene: string
+  readonly precision: Precision
+  readonly fingerprint: Fingerprint
+  /** Wall time of the run itself, on a cold or warm session as it came. Not a benchmark. */
+  readonly milliseconds: number
+  /** What a reader of the figures must know. */
+  readonly notes: readonly string[]
+  /** Every output of the golden: maps H×W, the field of view in degrees; metric depth is derived where the model has both. */
+  readonly outputs: Readonly<Record<string, Truth>>
+  /** The map that people look at first: metric depth where there is one. */
+  readonly depth: DepthMap
+}
+
+export function isInference(value: unknown): value is Inference {
+  return typeof value === 'object' && value !== null && brand in value
+}
+
+/** The scenes of a model that has goldens, by name. */
+export function scenes(model: string): string[] {
+  return sceneNames(findModel(loadConfig(), model))
+}
+
+/** Runs the engine of one precision on one scene of a model in depthgate.config.ts. */
+export function infer(model: string, options: InferOptions): Promise<Inference> {
+  return inferModel(findModel(loadConfig(), model), options)
+}
+
+/** As `infer`, for a model that is loaded already. */
+export function inferModel(model: Model, options: InferOptions): Promise<Inference> {
+  const { scene } = options
+  const precision = options.precision ?? 'fp32'
+  const tensor = readInput(model.golden, scene)
+  const request = {
+    onnx: onnxFor(model, precision),
+    precision,
+    fusion: options.fusion ?? model.config.fusion ?? 'on',
+    provider: options.provider ?? model.config.provider ?? 'cpu',
+  }
+  return withEngine(request, async engine => {
+    const { outputs: specs } = model.golden.manifest
+    const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
+    const onnxName = (output: string) => model.config.outputs?.[output]?.onnx ?? output
+    const { outputs: arrays, milliseconds } = await engine.run(
+      tensor,
+      wanted.map(onnxName),
+      model.config.input,
+    )
+
+    const outputs: Record<string, Truth> = {}
+    for (const output of wanted) {
+      const array = arrays[onnxName(output)]!
+      const name = `${request.onnx}: output ${onnxName(output)}`
+      outputs[output] = isFov(specs[output]!.kind) ? scalar(array.data, name) : asDepthMap(array, name)
+    }
+    const source = derivation(specs)
+    for (const [output, { derived }] of Object.entries(specs))
+      if (derived && source)
+        outputs[output] = metricDepth(outputs[source.canonical] as DepthMap, outputs[source.fov] as number)
+
+    return {
+      [brand]: true,
+      model: model.name,
+      scene,
+      precision,
+      fingerprint: engine.fingerprint,
+      milliseconds,
+      notes: [...engine.notes, ...provenanceNotes(model, engine)],
+      outputs,
+      depth: outputs[primaryOutput(specs)] as DepthMap,
+    } as const
+  })
+}
+
+function scalar(data: ArrayLike<number>, name: string): number {
+  if (data.length === 1) return data[0]!
+  throw new DepthgateError(
+    'shape',
+    `${name}: expected one field of view in degrees, got ${data.length} values. Export with batch 1`,
+  )
+}
+
+/** An ONNX other than the one exported beside the goldens is the first thing to know when figures are off. */
+function provenanceNotes({ golden }: Model, { fingerprint }: Engine): string[] {
+  const captured = golden.manifest.capture?.onnx
+  if (captured === undefined || captured === fingerprint.onnx || fingerprint.precision !== 'fp32') return []
+  return [
+    `the ONNX (SHA-256 ${fingerprint.onnx.slice(0, 12)}…) is not the one that was exported with these goldens (${captured.slice(0, 12)}…)`,
+  ]
+}

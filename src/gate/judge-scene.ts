@@ -1,0 +1,91 @@
+import type { DepthMap } from '../depth/depth-map.ts'
+import type { Precision } from '../engines/engine.ts'
+import { primaryOutput } from '../golden/kinds.ts'
+import { readTruth, type Truth } from '../golden/store.ts'
+import type { Model } from './config.ts'
+import type { Inference } from './infer.ts'
+import { type Comparison, judge } from './judge.ts'
+import { type Tolerance, toleranceFor } from './tolerance.ts'
+import type { OutputVerdict, Verdict } from './verdict.ts'
+
+/** What a test may say at the call, over the config. */
+export interface JudgeOptions {
+  /** Limits for the maps that are judged, over the config's. */
+  tolerance?: Tolerance
+  /** One byte a pixel; 0 leaves the pixel out. */
+  mask?: Uint8Array
+}
+
+/** A verdict together with the maps that it was made from, for pictures. */
+export interface JudgedScene {
+  verdict: Verdict
+  comparisons: Comparison[]
+}
+
+/** Judges everything that an engine produced for one scene: each output with its own range and limits. */
+export function judgeInference(model: Model, inference: Inference, options: JudgeOptions = {}): JudgedScene {
+  const comparisons = Object.keys(model.golden.manifest.outputs).map(output =>
+    comparison(model, inference.scene, output, inference.outputs[output], inference.precision, options),
+  )
+  const { scene, precision, fingerprint, notes } = inference
+  return {
+    comparisons,
+    verdict: {
+      ...sum(comparisons.map(judge)),
+      model: model.name,
+      scene,
+      precision,
+      fingerprint,
+      notes: [...notes],
+    },
+  }
+}
+
+/** Judges one map of unknown origin against one output of a golden; by default the model's first map. */
+export function judgeMapAlone(
+  model: Model,
+  scene: string,
+  map: DepthMap,
+  options: JudgeOptions & { output?: string; precision?: Precision } = {},
+): JudgedScene {
+  const precision = options.precision ?? 'fp32'
+  const output = options.output ?? primaryOutput(model.golden.manifest.outputs)
+  const comparisons = [comparison(model, scene, output, map, precision, options)]
+  return {
+    comparisons,
+    verdict: { ...sum(comparisons.map(judge)), model: model.name, scene, precision, notes: [] },
+  }
+}
+
+function comparison(
+  model: Model,
+  scene: string,
+  output: string,
+  actual: Truth | undefined,
+  precision: Precision,
+  { tolerance, mask }: JudgeOptions,
+): Comparison {
+  const golden = readTruth(model.golden, scene, output)
+  const { kind } = model.golden.manifest.outputs[output]!
+  const config = model.config.outputs?.[output]
+  const isMap = kind !== 'fov'
+  return {
+    output,
+    kind,
+    golden,
+    actual,
+    tolerance: toleranceFor(kind, precision, config?.tolerance?.[precision], isMap ? tolerance : undefined),
+    ...(config?.range && { range: config.range }),
+    ...(isMap && mask && { mask }),
+  }
+}
+
+function sum(outputs: OutputVerdict[]): Pick<Verdict, 'pass' | 'reason' | 'outputs'> {
+  const failed = outputs.find(output => !output.pass)
+  const told = failed ?? outputs.reduce((a, b) => (tightest(b) > tightest(a) ? b : a))
+  return { pass: failed === undefined, reason: `${told.output}: ${told.reason}`, outputs }
+}
+
+function tightest(verdict: OutputVerdict): number {
+  return verdict.type === 'incomparable' ? Infinity : Math.max(0, ...verdict.limits.map(limit => limit.used))
+}

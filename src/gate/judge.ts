@@ -1,0 +1,189 @@
+import { type DepthMap, formatShape, packed } from '../depth/depth-map.ts'
+import { unitOf } from '../golden/kinds.ts'
+import type { OutputKind } from '../golden/manifest.ts'
+import type { Truth } from '../golden/store.ts'
+import { catalogue, fovErrorDeg, type Measurement, measure } from '../metrics/index.ts'
+import type { Range } from './define-config.ts'
+import { figure } from './figure.ts'
+import { type Limit, type LimitName, limitNames, type Tolerance } from './tolerance.ts'
+import type { FovVerdict, IncomparableVerdict, LimitResult, MapVerdict, OutputVerdict } from './verdict.ts'
+
+/** One output of an engine beside what PyTorch produced for it. */
+export interface Comparison {
+  output: string
+  kind: OutputKind
+  golden: Truth
+  /** `undefined` where the engine gave no such output. */
+  actual: Truth | undefined
+  tolerance: Tolerance
+  range?: Range
+  /** One byte a pixel; 0 leaves the pixel out. */
+  mask?: Uint8Array
+}
+
+/** Decides whether one output keeps its tolerance. Pure: no file is read or written, nothing is thrown. */
+export function judge(comparison: Comparison): OutputVerdict {
+  const { golden, actual } = comparison
+  if (actual === undefined) return incomparable(comparison, 'missing', 'the engine gave no such output')
+  if (typeof golden === 'number')
+    return typeof actual === 'number'
+      ? judgeFov(comparison, golden, actual)
+      : incomparable(
+          comparison,
+          'type',
+          `expected a field of view, got a map of ${formatShape(actual.shape)}`,
+        )
+  if (typeof actual === 'number') return incomparable(comparison, 'type', 'expected a map, got one number')
+  return judgeMap(comparison, golden, actual)
+}
+
+function judgeMap(comparison: Comparison, golden: DepthMap, actual: DepthMap): OutputVerdict {
+  const [height = 0, width = 0] = golden.shape
+  if (actual.shape.length !== 2 || actual.shape[0] !== height || actual.shape[1] !== width)
+    return incomparable(comparison, 'shape', shapeReason(golden.shape, actual.shape))
+  const { mask, range } = comparison
+  if (mask !== undefined && mask.length !== width * height)
+    return incomparable(
+      comparison,
+      'shape',
+      `the mask holds ${mask.length} values, the golden is ${formatShape(golden.shape)}`,
+    )
+  const measurement = measure({
+    golden: packed(golden),
+    actual: packed(actual),
+    width,
+    height,
+    ...range,
+    ...(mask && { mask }),
+  })
+  const { pixels, compared, goldenNonFinite, outside, masked, actualNonFinite, metrics, worst } = measurement
+  if (compared === 0)
+    return incomparable(
+      comparison,
+      'nothing-valid',
+      `no pixel of the golden counts: of ${pixels}, ${goldenNonFinite} are not finite, ${outside} are outside ${rangeText(range)}, ${masked} are masked. Nothing was compared`,
+    )
+  const limits = hold(
+    comparison.tolerance,
+    name => metrics[name as keyof typeof metrics],
+    measurement.goldenMean,
+  )
+  const pass = actualNonFinite === 0 && limits.every(limit => limit.pass)
+  const verdict: MapVerdict = {
+    type: 'map',
+    output: comparison.output,
+    kind: comparison.kind,
+    pass,
+    reason: pass ? closest(limits) : mapReason(measurement, limits, comparison.kind),
+    metrics,
+    counts: { pixels, compared, goldenNonFinite, outside, masked, actualNonFinite },
+    limits,
+    worst,
+  }
+  return verdict
+}
+
+function judgeFov({ output, kind, tolerance }: Comparison, golden: number, actual: number): FovVerdict {
+  const limits = hold(tolerance, () => fovErrorDeg(golden, actual), golden)
+  const finite = Number.isFinite(actual)
+  const pass = finite && limits.every(limit => limit.pass)
+  const seen = `${figure(actual)}° instead of ${figure(golden)}°`
+  const reason = !finite
+    ? `the field of view is ${actual}`
+    : pass
+      ? closest(limits)
+      : `${seen}: every metric depth is off by that scale; ${broken(limits, 'fov')}`
+  return { type: 'fov', output, kind, pass, reason, golden, actual, limits }
+}
+
+/** Holds values against limits. A value that is not a number never passes. */
+function hold(tolerance: Tolerance, valueAt: (name: LimitName) => number, goldenMean: number): LimitResult[] {
+  const results: LimitResult[] = []
+  for (const name of limitNames) {
+    const stated = tolerance[name]
+    if (stated === undefined || stated === false) continue
+    const limit = absolute(stated, goldenMean)
+    const value = valueAt(name)
+    const { better } = catalogue[name]
+    const loss = better === 'lower' ? value : better === 'higher' ? 1 - value : Math.abs(value - 1)
+    const allowed = better === 'higher' ? 1 - limit : limit
+    const pass = better === 'higher' ? value >= limit : loss <= limit
+    results.push({ name, value, limit, stated: String(stated), pass, used: usedShare(loss, allowed) })
+  }
+  return results
+}
+
+function absolute(limit: Exclude<Limit, false>, goldenMean: number): number {
+  return typeof limit === 'number' ? limit : (Number.parseFloat(limit) / 100) * goldenMean
+}
+
+function usedShare(loss: number, allowed: number): number {
+  if (allowed > 0) return Math.max(0, loss / allowed)
+  return loss > 0 ? Infinity : 0
+}
+
+function mapReason(
+  { actualNonFinite, firstNonFinite, pixels }: Measurement,
+  limits: LimitResult[],
+  kind: OutputKind,
+): string {
+  if (actualNonFinite === 0) return broken(limits, kind)
+  const where = firstNonFinite
+    ? `; the first, ${firstNonFinite.value}, is at x ${firstNonFinite.x}, y ${firstNonFinite.y}`
+    : ''
+  return `the engine produced ${actualNonFinite} of ${pixels} pixels that are not finite${where}`
+}
+
+function broken(limits: LimitResult[], kind: OutputKind): string {
+  const failed = limits.filter(limit => !limit.pass).sort((a, b) => b.used - a.used)
+  return failed.map(limit => limitText(limit, kind)).join('; ')
+}
+
+/** "rmse 0.31 m, 2.4× its limit of 0.13 m (1%)" */
+function limitText({ name, value, limit, stated, used }: LimitResult, kind: OutputKind): string {
+  const { better, unit } = catalogue[name]
+  const suffix = unit === 'depth' && unitOf(kind) ? ` ${unitOf(kind)}` : unit === 'degrees' ? '°' : ''
+  // "0.1 beyond 0.1" would read as a fault of the tool, so figures that round to one text are shown whole
+  const [shown, bound] =
+    figure(value) === figure(limit) ? [String(value), String(limit)] : [figure(value), figure(limit)]
+  const says = stated.endsWith('%') ? ` (${stated} of the golden's mean)` : ''
+  if (better === 'higher') return `${name} ${shown} is below its limit of ${bound}`
+  if (better === 'one') return `${name} ${shown} is further from 1 than ${bound}`
+  return `${name} ${shown}${suffix} is${times(used) || ' beyond'} its limit of ${bound}${suffix}${says}`
+}
+
+function times(used: number): string {
+  return Number.isFinite(used) ? ` ${figure(used)}×` : ''
+}
+
+function closest(limits: LimitResult[]): string {
+  const nearest = limits.reduce<LimitResult | undefined>((a, b) => (a && a.used >= b.used ? a : b), undefined)
+  return nearest
+    ? `within tolerance; nearest its limit: ${nearest.name} at ${figure(nearest.used * 100)} %`
+    : 'no limit is set'
+}
+
+function rangeText(range: Range | undefined): string {
+  const { min, max } = range ?? {}
+  if (min === undefined && max === undefined) return 'the range above 0'
+  return `[${min ?? 0}, ${max ?? '∞'}]`
+}
+
+function shapeReason(golden: readonly number[], actual: readonly number[]): string {
+  const [height, width] = golden
+  const hint =
+    height !== width && actual.length === 2 && actual[0] === width && actual[1] === height
+      ? '; it is transposed'
+      : actual.length > 2 && actual.at(-2) === height && actual.at(-1) === width
+        ? '; it is a batch: pick one map of it'
+        : '; an engine at another size is another network: do not resize, export at the size of the goldens'
+  return `the engine gave ${formatShape(actual)}, the golden is ${formatShape(golden)}${hint}`
+}
+
+function incomparable(
+  { output, kind }: Comparison,
+  cause: IncomparableVerdict['cause'],
+  reason: string,
+): IncomparableVerdict {
+  return { type: 'incomparable', output, kind, pass: false, cause, reason }
+}

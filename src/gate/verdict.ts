@@ -1,0 +1,72 @@
+import type { Fingerprint, Precision } from '../engines/engine.ts'
+import type { OutputKind } from '../golden/manifest.ts'
+import type { Measurement, Metrics } from '../metrics/index.ts'
+import type { LimitName } from './tolerance.ts'
+
+/** One metric held against its limit. */
+export interface LimitResult {
+  name: LimitName
+  value: number
+  /** The limit in the metric's own unit; for `scale` the largest distance from 1. */
+  limit: number
+  /** As the config says it, such as `0.5%`. */
+  stated: string
+  pass: boolean
+  /**
+   * Share of the limit that is used: 0 is perfect, 1 is at the limit, 2 is twice beyond it. For metrics whose best is
+   * 1 it is the share of the distance from 1.
+   */
+  used: number
+}
+
+interface OutputBase {
+  output: string
+  kind: OutputKind
+  pass: boolean
+  /** One line that a person can act on. */
+  reason: string
+}
+
+/** A map that was compared with its golden. */
+export interface MapVerdict extends OutputBase {
+  type: 'map'
+  metrics: Metrics
+  counts: Pick<
+    Measurement,
+    'pixels' | 'compared' | 'goldenNonFinite' | 'outside' | 'masked' | 'actualNonFinite'
+  >
+  limits: LimitResult[]
+  worst: Measurement['worst']
+}
+
+/** A field of view that was compared with its golden, in degrees. */
+export interface FovVerdict extends OutputBase {
+  type: 'fov'
+  golden: number
+  actual: number
+  limits: LimitResult[]
+}
+
+/** An output that could not be compared at all. Always a failure. */
+export interface IncomparableVerdict extends OutputBase {
+  type: 'incomparable'
+  cause: 'missing' | 'shape' | 'type' | 'nothing-valid'
+  pass: false
+}
+
+export type OutputVerdict = MapVerdict | FovVerdict | IncomparableVerdict
+
+/** What depthgate says of one scene at one precision on one engine. Data, never an exception. */
+export interface Verdict {
+  model: string
+  scene: string
+  precision: Precision
+  pass: boolean
+  /** The reason of the first output that fails, or in one line that all is well. */
+  reason: string
+  outputs: OutputVerdict[]
+  /** Absent where a plain array was judged, whose origin is unknown. */
+  fingerprint?: Fingerprint
+  /** What a reader of the figures must know; never a reason to fail. */
+  notes: string[]
+}

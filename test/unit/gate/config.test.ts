@@ -1,0 +1,159 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { findModel, loadConfig, onnxFor, precisionsOf, sceneNames } from '../../../src/gate/config.ts'
+import { planGate } from '../../../src/gate/gate.ts'
+import { repo, temporaryFolder, tinyProject, writeConfig } from '../../helpers/files.ts'
+
+const loadFrom = (folder: string, file = 'depthgate.config.json') => loadConfig(join(folder, file))
+
+describe('the config', () => {
+  test('may be TypeScript with imports, and is found from a folder below', () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'models.ts'), "export const onnx: string = 'a.onnx'")
+    writeFileSync(
+      join(folder, 'depthgate.config.ts'),
+      "import { defineConfig } from 'depthgate/config'\nimport { onnx } from './models.ts'\nexport default defineConfig({ models: { a: { onnx } } })",
+    )
+    mkdirSync(join(folder, 'deep/er'), { recursive: true })
+    const here = process.cwd()
+    try {
+      process.chdir(join(folder, 'deep/er'))
+      expect(loadConfig()).toMatchObject({ config: { models: { a: { onnx: 'a.onnx' } } } })
+      rmSync(join(folder, 'depthgate.config.ts'))
+      expect(() => loadConfig()).toThrow(/no depthgate\.config\.ts here or in a folder above/)
+    } finally {
+      process.chdir(here)
+    }
+  })
+
+  const wrong: [string, object, RegExp][] = [
+    ['no model', { models: {} }, /models/],
+    [
+      'an unknown key',
+      { models: { a: { onnx: 'a', tolerence: {} } } },
+      /models\.a: "tolerence" is unknown here/,
+    ],
+    [
+      'a near key',
+      { models: { a: { onnx: 'a', ouputs: {} } } },
+      /"ouputs" is unknown here; did you mean "outputs"\?/,
+    ],
+    [
+      'an unknown metric',
+      { models: { a: { onnx: 'a', outputs: { d: { tolerance: { fp32: { absrel: 1 } } } } } } },
+      /"absrel" is unknown here; did you mean "absRel"\?/,
+    ],
+    [
+      'an unknown precision',
+      { models: { a: { onnx: 'a', outputs: { d: { tolerance: { fp166: {} } } } } } },
+      /"fp166" is unknown here; did you mean "fp16"\?/,
+    ],
+    [
+      'a negative limit',
+      { models: { a: { onnx: 'a', outputs: { d: { tolerance: { fp32: { rmse: -1 } } } } } } },
+      /rmse: is -1, expected a number from 0, a percentage/,
+    ],
+    [
+      'a percentage of what has none',
+      { models: { a: { onnx: 'a', outputs: { d: { tolerance: { fp32: { absRel: '1%' } } } } } } },
+      /absRel: is "1%", expected a number from 0/,
+    ],
+    ['a model name that leaves the folder', { models: { '../a': { onnx: 'a' } } }, /"\.\.\/a" is not a name/],
+    ['no ONNX', { models: { a: {} } }, /models\.a: lacks "onnx"/],
+    [
+      'an unknown fusion',
+      { models: { a: { onnx: 'a', fusion: 'maybe' } } },
+      /fusion: is "maybe", expected one of on, off/,
+    ],
+  ]
+  test.each(wrong)('%s is refused with the place', (_name, config, message) => {
+    const folder = temporaryFolder()
+    writeConfig(folder, config)
+    expect(() => loadFrom(folder)).toThrow(message)
+    expect(() => loadFrom(folder)).toThrow(/depthgate\.config\.json: does not fit its schema/)
+  })
+
+  test('that throws, is missing, or stands twice is told by name', () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'depthgate.config.ts'), "throw new Error('no licence')")
+    expect(() => loadFrom(folder, 'depthgate.config.ts')).toThrow(
+      /depthgate\.config\.ts: threw while it was loaded: no licence/,
+    )
+    expect(() => loadFrom(folder, 'other.json')).toThrow(/other\.json: there is no such file/)
+    writeConfig(folder, {})
+    const here = process.cwd()
+    try {
+      process.chdir(folder)
+      expect(() => loadConfig()).toThrow(/two configs in one folder/)
+    } finally {
+      process.chdir(here)
+    }
+  })
+})
+
+describe('a model', () => {
+  test('unknown names get the nearest; limits for an output that is not there are refused', () => {
+    const config = loadFrom(tinyProject())
+    expect(() => findModel(config, 'tiney')).toThrow(/has no model "tiney"; did you mean "tiny"\?/)
+    const wrong = loadFrom(tinyProject({ outputs: { dept: {} } }))
+    expect(() => findModel(wrong, 'tiny')).toThrow(/limits for the output "dept".*did you mean "depth"\?/)
+  })
+
+  test('has an ONNX for each precision that it names, and no other', () => {
+    const one = findModel(loadFrom(tinyProject()), 'tiny')
+    expect(precisionsOf(one)).toEqual(['fp32'])
+    expect(onnxFor(one, 'fp32')).toMatch(/models\/tiny\.onnx$/)
+    expect(() => onnxFor(one, 'fp16')).toThrow(/model tiny has no ONNX of precision fp16/)
+    const two = findModel(loadFrom(tinyProject({ onnx: { fp32: 'a.onnx', fp16: 'b.onnx' } })), 'tiny')
+    expect(precisionsOf(two)).toEqual(['fp32', 'fp16'])
+    expect(onnxFor(two, 'fp16')).toMatch(/b\.onnx$/)
+  })
+
+  test('scenes come in the order of their names', () => {
+    expect(sceneNames(findModel(loadFrom(tinyProject()), 'tiny'))).toEqual(['gradient', 'waves'])
+  })
+})
+
+describe('the plan', () => {
+  const plan = (filter: Parameters<typeof planGate>[1], extra: object = {}) =>
+    planGate(loadFrom(tinyProject(extra)), filter)
+
+  test('is models × precisions × scenes, filtered', () => {
+    const two = { onnx: { fp32: 'a.onnx', fp16: 'b.onnx' } }
+    expect(plan({}, two).cases.map(({ precision, scene }) => `${scene} ${precision}`)).toEqual([
+      'gradient fp32',
+      'waves fp32',
+      'gradient fp16',
+      'waves fp16',
+    ])
+    expect(plan({ scenes: ['waves'], precisions: ['fp16'] }, two).cases).toHaveLength(1)
+  })
+
+  test.each<[Parameters<typeof planGate>[1], RegExp]>([
+    [{ models: ['tin'] }, /--model tin: matches nothing; did you mean "tiny"\?/],
+    [{ scenes: ['wave'] }, /--scene wave: matches nothing; did you mean "waves"\?/],
+    [{ precisions: ['fp16'] }, /--precision fp16: matches nothing/],
+  ])('a filter that matches nothing is refused: %j', (filter, message) => {
+    expect(() => plan(filter)).toThrow(message)
+  })
+
+  test('a damaged golden breaks its model and leaves the others', () => {
+    const folder = tinyProject()
+    writeConfig(folder, { models: { tiny: { onnx: 'models/tiny.onnx' }, other: { onnx: 'x.onnx' } } })
+    const { cases, broken } = planGate(loadFrom(folder))
+    expect(cases).toHaveLength(2)
+    expect(broken).toMatchObject([
+      {
+        model: 'other',
+        error: expect.stringContaining('golden/other/manifest.json: there is no golden here'),
+      },
+    ])
+  })
+
+  test("the repository's own config is in order", () => {
+    const { cases, broken, remarks } = planGate(loadConfig(join(repo, 'depthgate.config.ts')))
+    expect({ broken, remarks }).toEqual({ broken: [], remarks: [] })
+    expect(cases.length).toBeGreaterThanOrEqual(12)
+  })
+})
