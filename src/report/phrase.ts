@@ -1,0 +1,132 @@
+import { sep } from 'node:path'
+import colors from 'picocolors'
+import { figure } from '../gate/figure.ts'
+import type { LimitName } from '../gate/tolerance.ts'
+import type { LimitResult, MapVerdict, OutputVerdict, Verdict } from '../gate/verdict.ts'
+import { unitOf } from '../golden/kinds.ts'
+import type { OutputKind } from '../golden/manifest.ts'
+import { catalogue, type MetricName } from '../metrics/index.ts'
+import { table } from './table.ts'
+
+/** What was written for a person to look at, by output. */
+export interface Evidence {
+  /** Path of the picture: golden, engine and error side by side. */
+  picture: string
+  /** The command that shows every metric of the two maps. */
+  command: string
+}
+
+export const pass = () => colors.green('✓')
+export const fail = () => colors.red('✗')
+
+/** Paths below the working folder as a person would type them. */
+export function fromHere(text: string): string {
+  return text.replaceAll(process.cwd() + sep, '')
+}
+
+/** The whole verdict, so that a person knows what to do next. */
+export function verdictText(verdict: Verdict, evidence: Readonly<Record<string, Evidence>> = {}): string {
+  const { model, scene, precision, fingerprint, outputs, notes } = verdict
+  const head = `${model}/${scene} at ${precision} ${verdict.pass ? 'matches its golden' : 'does not match its golden'}`
+  const engine =
+    fingerprint &&
+    `${fingerprint.engine} ${fingerprint.engineVersion}, ${fingerprint.provider}, fusion ${fingerprint.fusion}`
+  const blocks = [
+    [colors.bold(head), ...(engine ? [colors.dim(engine)] : [])],
+    table(
+      outputs.map(output => [output.pass ? pass() : fail(), output.output, output.reason]),
+      ['left', 'left', 'left'],
+    ),
+    ...outputs.filter(output => !output.pass).map(output => outputText(output, evidence[output.output])),
+    notes.map(note => `note: ${note}`),
+  ]
+  return blocks
+    .filter(block => block.length > 0)
+    .map(block => block.join('\n'))
+    .join('\n\n')
+}
+
+function outputText(output: OutputVerdict, evidence: Evidence | undefined): string[] {
+  if (output.type !== 'map') return []
+  const unit = unitOf(output.kind)
+  const { compared, actualNonFinite } = output.counts
+  const partial = actualNonFinite > 0 && compared > 0 ? ', figures over the finite pixels only' : ''
+  return [
+    colors.bold(`${output.output}${unit && ` (${unit})`}${partial}`),
+    ...limitRows(output.limits, output.kind),
+    ...worstText(output),
+    countsText(output),
+    ...(evidence ? [`picture:     ${evidence.picture}`, `look closer: ${evidence.command}`] : []),
+  ]
+}
+
+function limitRows(limits: readonly LimitResult[], kind: OutputKind): string[] {
+  const rows = limits.map(({ name, value, limit, stated, pass: kept, used }) => [
+    kept ? pass() : fail(),
+    name,
+    withUnit(value, name, kind),
+    `${name === 'scale' ? '1 ±' : catalogue[name].better === 'higher' ? '≥' : '≤'} ${withUnit(limit, name, kind)}${stated.endsWith('%') ? ` (${stated})` : ''}`,
+    kept ? colors.dim(`${figure(used * 100)} % of it`) : `${figure(used)}× the limit`,
+  ])
+  return table(rows, ['left', 'left', 'right', 'left', 'left'])
+}
+
+/** Every metric of a map with its limit where one is set. */
+export function metricsTable({ metrics, limits, kind }: MapVerdict): string[] {
+  const rows = (Object.keys(catalogue) as (MetricName | 'fovErrorDeg')[])
+    .filter((name): name is MetricName => name !== 'fovErrorDeg')
+    .map(name => {
+      const held = limits.find(limit => limit.name === name)
+      const bound = held
+        ? `${name === 'scale' ? '1 ±' : catalogue[name].better === 'higher' ? '≥' : '≤'} ${figure(held.limit)}`
+        : ''
+      return [
+        held ? (held.pass ? pass() : fail()) : ' ',
+        name,
+        withUnit(metrics[name], name, kind),
+        bound,
+        colors.dim(catalogue[name].title),
+      ]
+    })
+  return table(rows, ['left', 'left', 'right', 'left', 'left'])
+}
+
+export function worstText({ worst, kind }: MapVerdict): string[] {
+  if (!worst) return []
+  const unit = unitOf(kind) && ` ${unitOf(kind)}`
+  const { golden, actual } = worst.neighbourhood
+  const off = Number.isFinite(worst.relative)
+    ? ` (${worst.relative > 0 ? '+' : ''}${figure(worst.relative * 100)} %)`
+    : ''
+  const grid = table(
+    golden.map((row, i) => [
+      i === 0 ? '  golden' : '',
+      ...row.map(figure),
+      i === 0 ? '  engine' : '',
+      ...actual[i]!.map(figure),
+    ]),
+    ['left', ...golden[0]!.map(() => 'right' as const), 'left', ...golden[0]!.map(() => 'right' as const)],
+  )
+  return [
+    `worst pixel x ${worst.x}, y ${worst.y}: golden ${figure(worst.golden)}${unit}, engine ${figure(worst.actual)}${unit}${off}`,
+    ...grid,
+  ]
+}
+
+export function countsText({ counts }: MapVerdict): string {
+  const left = [
+    [counts.goldenNonFinite, 'not finite in the golden'],
+    [counts.outside, 'outside the range'],
+    [counts.masked, 'masked'],
+  ].filter(([count]) => count !== 0)
+  const without = left.map(([count, why]) => `${count} ${why}`).join(', ')
+  return colors.dim(
+    `${counts.compared} of ${counts.pixels} pixels compared${without && ` (left out: ${without})`}`,
+  )
+}
+
+function withUnit(value: number, name: LimitName | MetricName, kind: OutputKind): string {
+  const { unit } = catalogue[name]
+  if (unit === 'depth' && unitOf(kind)) return `${figure(value)} ${unitOf(kind)}`
+  return unit === 'degrees' ? `${figure(value)}°` : figure(value)
+}
