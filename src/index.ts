@@ -1,0 +1,32 @@
+import './matcher/matchers.ts'
+
+export { DepthgateError } from './base/errors.ts'
+export type { DepthMap, FloatArray } from './depth/depth-map.ts'
+export { depthMap } from './depth/depth-map.ts'
+export { metricDepth } from './depth/metric-depth.ts'
+export { readNpy } from './depth/npy.ts'
+export type { Fingerprint, Fusion, Precision } from './engines/engine.ts'
+export { releaseEngines } from './engines/pool.ts'
+export type { Config, ModelConfig, OutputConfig, Range } from './gate/define-config.ts'
+export { defineConfig } from './gate/define-config.ts'
+export { type Inference, type InferOptions, infer, scenes } from './gate/infer.ts'
+export { type Comparison, judge } from './gate/judge.ts'
+export { defaultTolerance, type Limit, type LimitName, type Tolerance } from './gate/tolerance.ts'
+export type {
+  FovVerdict,
+  IncomparableVerdict,
+  LimitResult,
+  MapVerdict,
+  OutputVerdict,
+  Verdict,
+} from './gate/verdict.ts'
+export type { Manifest, OutputKind } from './golden/manifest.ts'
+export type { MatchOptions } from './matcher/to-match-golden.ts'
+export {
+  catalogue,
+  type Measurement,
+  type MetricName,
+  type Metrics,
+  measure,
+  type Pair,
+} from './metrics/index.ts'

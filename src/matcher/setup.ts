@@ -1,0 +1,8 @@
+/** Vitest set-up file: `setupFiles: ['depthgate/vitest']` registers toMatchGolden and releases engines after each test file. */
+import { afterAll, expect } from 'vitest'
+import { releaseEngines } from '../engines/pool.ts'
+import './matchers.ts'
+import { toMatchGolden } from './to-match-golden.ts'
+
+expect.extend({ toMatchGolden })
+afterAll(releaseEngines)

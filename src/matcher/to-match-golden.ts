@@ -1,0 +1,117 @@
+import { DepthgateError } from '../base/errors.ts'
+import type { Precision } from '../engines/engine.ts'
+import { checkedTolerance } from '../gate/check-tolerance.ts'
+import { findModel, loadConfig, type Model } from '../gate/config.ts'
+import { type Inference, isInference } from '../gate/infer.ts'
+import { type JudgedScene, judgeInference, judgeMapAlone } from '../gate/judge-scene.ts'
+import type { Tolerance } from '../gate/tolerance.ts'
+import { primaryOutput } from '../golden/kinds.ts'
+import { sceneRecord } from '../golden/store.ts'
+import { writeEvidence } from '../report/evidence.ts'
+import { verdictText } from '../report/phrase.ts'
+import { receivedMap } from './received.ts'
+
+export interface MatchOptions {
+  /** Limits over those of the config, for the maps. */
+  tolerance?: Tolerance
+  /** One byte a pixel, row-major; 0 leaves the pixel out. */
+  mask?: Uint8Array
+  /** For a plain array: which output of the golden it is; by default metric depth, else the first map. */
+  output?: string
+  /** For a plain array: whose limits hold; by default `fp32`. */
+  precision?: Precision
+}
+
+/** Options alone for what infer() returned; the golden's name, `model/scene`, for a plain array. */
+export type MatchArguments =
+  | [options?: Pick<MatchOptions, 'tolerance' | 'mask'>]
+  | [golden: string, options?: MatchOptions]
+
+/** The part of Vitest's matcher state that is looked at. */
+interface State {
+  isNot?: boolean
+  poll?: boolean
+  promise?: string
+}
+
+/**
+ * `expect(await infer('pocket', { scene })).toMatchGolden()` or `expect(array).toMatchGolden('pocket/kitchen')`.
+ * Synchronous, so that a forgotten `await` cannot let a test pass. Writes pictures when it fails, goldens never.
+ */
+export function toMatchGolden(
+  this: State,
+  received: unknown,
+  ...args: MatchArguments
+): { pass: boolean; message: () => string } {
+  refuseMisuse(this)
+  const name = typeof args[0] === 'string' ? args[0] : undefined
+  const options: MatchOptions = (typeof args[0] === 'object' ? args[0] : args[1]) ?? {}
+  if (options.tolerance !== undefined) checkedTolerance(options.tolerance, 'toMatchGolden({ tolerance })')
+  const config = loadConfig()
+  const { model, judged } = isInference(received)
+    ? judgeReceived(received, name, options)
+    : judgeArray(received, name, options)
+  const { verdict } = judged
+  if (verdict.pass) return { pass: true, message: () => verdictText(verdict) }
+  const evidence = writeEvidence(config, model, judged)
+  return { pass: false, message: () => verdictText(verdict, evidence) }
+
+  function judgeReceived(
+    inference: Inference,
+    golden: string | undefined,
+    match: MatchOptions,
+  ): { model: Model; judged: JudgedScene } {
+    const own = `${inference.model}/${inference.scene}`
+    if (golden !== undefined && golden !== own)
+      throw new DepthgateError(
+        'matcher',
+        `toMatchGolden(${JSON.stringify(golden)}): this depth is of ${own}. What infer() returns knows its golden: leave the name out`,
+      )
+    if (match.output !== undefined || match.precision !== undefined)
+      throw new DepthgateError(
+        'matcher',
+        'toMatchGolden: `output` and `precision` are for plain arrays; what infer() returns knows both',
+      )
+    const found = findModel(config, inference.model)
+    return { model: found, judged: judgeInference(found, inference, match) }
+  }
+
+  function judgeArray(
+    array: unknown,
+    golden: string | undefined,
+    match: MatchOptions,
+  ): { model: Model; judged: JudgedScene } {
+    if (array instanceof Promise) receivedMap(array, [])
+    const [modelName, scene, ...rest] = golden?.split('/') ?? []
+    if (!modelName || !scene || rest.length > 0)
+      throw new DepthgateError(
+        'matcher',
+        `toMatchGolden(${golden === undefined ? '' : JSON.stringify(golden)}): a plain array does not know its golden, name it: toMatchGolden('model/scene')`,
+      )
+    const found = findModel(config, modelName)
+    const record = sceneRecord(found.golden, scene).outputs[
+      match.output ?? primaryOutput(found.golden.manifest.outputs)
+    ]
+    const map = receivedMap(array, record && 'shape' in record ? record.shape : [1, 1])
+    return { model: found, judged: judgeMapAlone(found, scene, map, match) }
+  }
+}
+
+function refuseMisuse({ isNot, poll, promise }: State): void {
+  if (poll)
+    throw new DepthgateError(
+      'matcher',
+      'toMatchGolden cannot be polled: an engine gives the same depth each time. Write expect(depth).toMatchGolden()',
+    )
+  // an assertion always has `promise`, '' where there is none; an asymmetric matcher has not
+  if (promise === undefined)
+    throw new DepthgateError(
+      'matcher',
+      'toMatchGolden cannot be used inside toEqual and the like: it would say only "not equal". Write expect(depth).toMatchGolden()',
+    )
+  if (isNot)
+    throw new DepthgateError(
+      'matcher',
+      'expect(depth).not.toMatchGolden() is refused: a depth that must differ from PyTorch is no requirement. To see what a fault does, use `depthgate compare`',
+    )
+}

@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const src = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url))
+/** The tests write `from 'depthgate'` as users do, and get the source. */
+const alias = [
+  { find: /^depthgate\/vitest$/, replacement: src('matcher/setup.ts') },
+  { find: /^depthgate\/config$/, replacement: src('gate/define-config.ts') },
+  { find: /^depthgate$/, replacement: src('index.ts') },
+]
+
+export default defineConfig({
+  test: {
+    projects: [
+      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        resolve: { alias },
+        // whole runs on ONNX Runtime, which uses every core by itself
+        test: {
+          name: 'cpu',
+          include: ['test/cpu/**/*.test.ts'],
+          setupFiles: [src('matcher/setup.ts')],
+          testTimeout: 60_000,
+        },
+      },
+      // the built package as a user has it: command line, tarball, a real PyTorch
+      {
+        resolve: { alias },
+        test: { name: 'cli', include: ['test/cli/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 240_000 },
+      },
+    ],
+  },
+})
