@@ -1,0 +1,99 @@
+import { DepthgateError } from '../base/errors.ts'
+import { didYouMean } from '../base/names.ts'
+import { capture as runCapture } from '../golden/capture.ts'
+import type { OutputKind } from '../golden/manifest.ts'
+import { outputKinds } from '../golden/manifest-schema.ts'
+import { type Command, numberOf, parse } from './command.ts'
+
+/** Makes goldens by running a PyTorch model. */
+export const capture: Command = {
+  summary: 'make goldens by running a PyTorch model',
+  help: `depthgate capture --model FILE.py:FACTORY --scenes GLOB --out golden/NAME --output NAME=KIND … [options]
+
+  --model FILE.py:FACTORY  a function without arguments that returns a torch.nn.Module in FP32
+  --scenes GLOB            PNG pictures or .npy tensors at the network's input size; may be given several times
+  --out FOLDER             where the goldens go; its last segment is the model's name
+  --output NAME=KIND       the network's outputs, in the order that it returns them; NAME as in the ONNX. KIND:
+                           ${outputKinds.slice(0, 3).join(', ')},
+                           ${outputKinds.slice(3).join(', ')}
+  --mean R,G,B --std R,G,B a picture becomes (pixel / 255 - mean) / std, RGB, NCHW (0,0,0 and 1,1,1)
+  --onnx FILE              the ONNX exported from this model; its hash is kept beside the goldens
+  --device cuda|cpu        by default CUDA where PyTorch sees it
+  --python PROGRAM         a Python that has PyTorch (DEPTHGATE_PYTHON, else python3)
+  --replace                put the new goldens in the place of old ones
+
+PyTorch runs in FP32 with TF32 off and deterministic algorithms. With canonical-inverse-depth and fov the metric depth
+is derived and kept as the output "depth".
+
+  depthgate capture --model model.py:build --scenes 'scenes/*.png' --out golden/midas --output depth=relative-inverse-depth
+`,
+  async run(args) {
+    const { values } = parse('capture', args, {
+      model: { type: 'string' },
+      scenes: { type: 'string', multiple: true, default: [] as string[] },
+      out: { type: 'string' },
+      output: { type: 'string', multiple: true, default: [] as string[] },
+      mean: { type: 'string', default: '0,0,0' },
+      std: { type: 'string', default: '1,1,1' },
+      onnx: { type: 'string' },
+      device: { type: 'string' },
+      python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
+      replace: { type: 'boolean', default: false },
+    })
+    const missing = (['model', 'scenes', 'out', 'output'] as const).filter(
+      flag => values[flag] === undefined || values[flag]?.length === 0,
+    )
+    if (missing.length > 0)
+      throw new DepthgateError(
+        'usage',
+        `depthgate capture needs ${missing.map(flag => `--${flag}`).join(', ')}. See: depthgate capture --help`,
+      )
+    const golden = await runCapture({
+      model: values.model!,
+      scenes: values.scenes,
+      out: values.out!,
+      outputs: outputsOf(values.output),
+      input: preprocessingOf(values.mean, values.std),
+      python: values.python,
+      replace: values.replace,
+      ...(values.onnx !== undefined && { onnx: values.onnx }),
+      ...(values.device !== undefined && { device: values.device }),
+      onProgress: line => console.error(line),
+    })
+    const { capture: facts, scenes } = golden.manifest
+    console.log(
+      `${Object.keys(scenes).length} scenes captured into ${values.out} (PyTorch ${facts?.torch}, ${facts?.device}, FP32, TF32 off)`,
+    )
+    return 0
+  },
+}
+
+function outputsOf(pairs: readonly string[]): Record<string, OutputKind> {
+  const outputs: Record<string, OutputKind> = {}
+  for (const pair of pairs) {
+    const [name = '', kind = ''] = pair.split('=')
+    if (!(outputKinds as readonly string[]).includes(kind))
+      throw new DepthgateError(
+        'usage',
+        `--output ${pair}: write NAME=KIND${kind ? didYouMean(kind, outputKinds) : `; KIND is one of ${outputKinds.join(', ')}`}`,
+      )
+    if (outputs[name]) throw new DepthgateError('usage', `--output ${pair}: ${name} is named twice`)
+    outputs[name] = kind as OutputKind
+  }
+  return outputs
+}
+
+/** `--mean` and `--std` as the manifest keeps them. */
+export function preprocessingOf(mean: string, std: string) {
+  return { color: 'rgb', layout: 'nchw', mean: triple('--mean', mean), std: triple('--std', std) } as const
+}
+
+function triple(flag: string, text: string): [number, number, number] {
+  const numbers = text.split(',').map(part => numberOf(flag, part))
+  if (numbers.length !== 3 || (flag === '--std' && numbers.includes(0)))
+    throw new DepthgateError(
+      'usage',
+      `${flag} ${text}: write three numbers R,G,B${flag === '--std' ? ', none of them 0' : ''}`,
+    )
+  return numbers as [number, number, number]
+}

@@ -1,0 +1,56 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { DepthgateError, messageOf } from '../base/errors.ts'
+import { checkedTolerance } from '../gate/check-tolerance.ts'
+import type { Tolerance } from '../gate/tolerance.ts'
+
+/** One verb of the command line. */
+export interface Command {
+  summary: string
+  help: string
+  /** Returns the exit code: 0 pass, 1 a comparison failed, 2 nothing could be compared. */
+  run(args: string[]): Promise<number>
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>
+
+type Parsed<T extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: T; allowPositionals: true; strict: true }>
+>
+
+/** util.parseArgs with errors that point to the verb's help. */
+export function parse<const T extends Options>(verb: string, args: string[], options: T): Parsed<T> {
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true })
+  } catch (thrown) {
+    throw new DepthgateError('usage', `${messageOf(thrown)}\nSee: depthgate ${verb} --help`)
+  }
+}
+
+/** A number given on the command line, or an error that names the flag. */
+export function numberOf(flag: string, text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (Number.isFinite(value)) return value
+  throw new DepthgateError('usage', `${flag} ${text}: is not a number`)
+}
+
+/** `['absRel=0.02', 'rmse=1%', 'edgeF1Drop=off']` as a tolerance; unknown names are refused. */
+export function toleranceOf(pairs: readonly string[]): Tolerance {
+  const tolerance: Record<string, unknown> = {}
+  for (const pair of pairs.flatMap(text => text.split(','))) {
+    const [, name, limit] = /^([^=]+)=(.+)$/.exec(pair) ?? []
+    if (name === undefined || limit === undefined)
+      throw new DepthgateError('usage', `--tolerance ${pair}: write NAME=LIMIT, such as absRel=0.02`)
+    tolerance[name] =
+      limit === 'off' ? false : limit.endsWith('%') ? limit : numberOf(`--tolerance ${name}`, limit)
+  }
+  return checkedTolerance(tolerance, '--tolerance')
+}
+
+/** JSON where a number may be infinite or not a number: as the strings "Infinity", "-Infinity", "NaN". */
+export function honestJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, item) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : item),
+    2,
+  )
+}

@@ -1,0 +1,134 @@
+import { DepthgateError } from '../base/errors.ts'
+import { writeWhole } from '../base/files.ts'
+import { didYouMean } from '../base/names.ts'
+import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
+import { readNpy } from '../depth/npy.ts'
+import { encodeImage, readImage } from '../depth/png.ts'
+import { type Precision, precisions } from '../engines/engine.ts'
+import { judge } from '../gate/judge.ts'
+import { toleranceFor } from '../gate/tolerance.ts'
+import type { MapVerdict } from '../gate/verdict.ts'
+import { countsText, fail, metricsTable, pass, worstText } from '../report/phrase.ts'
+import { comparisonPicture } from '../report/picture.ts'
+import { type Command, honestJson, numberOf, parse, toleranceOf } from './command.ts'
+
+const options = {
+  min: { type: 'string' },
+  max: { type: 'string' },
+  mask: { type: 'string' },
+  precision: { type: 'string', default: 'fp32' },
+  tolerance: { type: 'string', multiple: true, default: [] as string[] },
+  picture: { type: 'string' },
+  json: { type: 'boolean', default: false },
+} as const
+
+const pairForm = /^[A-Za-z][A-Za-z0-9]*=/
+
+/** Compares two depth maps of one shape. */
+export const compare: Command = {
+  summary: 'compare two depth maps (.npy) of one shape',
+  help: `depthgate compare ACTUAL.npy GOLDEN.npy [options]
+
+  --min N, --max N        count golden pixels from N to N, both inclusive; by default every finite one above 0
+  --mask FILE.png         count only pixels that are not black there
+  --precision P           whose default limits hold: ${precisions.join(', ')} (fp32)
+  --tolerance NAME=LIMIT  another limit; may be given several times. rmse, mae and maxAbs also take a percentage of
+                          the golden's mean (rmse=0.5%); NAME=off removes a limit
+  --picture FILE.png      write golden, actual and error side by side
+  --json                  print { "pass", "metrics", "worst", … } instead of a table
+
+Exit code: 0 within the limits, 1 not, 2 the maps cannot be compared.
+
+  depthgate compare engine.npy golden.npy --min 0.1 --max 80 --tolerance absRel=0.02 --tolerance rmse=1%
+`,
+  async run(args) {
+    const { values, positionals } = parse('compare', args, options)
+    try {
+      return compareFiles(values, positionals)
+    } catch (thrown) {
+      if (values.json && thrown instanceof DepthgateError)
+        console.log(honestJson({ error: { code: thrown.code, message: thrown.message } }))
+      throw thrown
+    }
+  },
+}
+
+function compareFiles(
+  values: ReturnType<typeof parse<typeof options>>['values'],
+  positionals: string[],
+): number {
+  // `--tolerance a=1 b=2` reads naturally, so pairs that stand alone count as tolerances
+  const paths = positionals.filter(text => !pairForm.test(text))
+  const [actualPath, goldenPath] = paths
+  if (actualPath === undefined || goldenPath === undefined || paths.length > 2)
+    throw new DepthgateError(
+      'usage',
+      `depthgate compare takes two files, ACTUAL.npy GOLDEN.npy, got ${paths.length}. See: depthgate compare --help`,
+    )
+  const tolerance = toleranceOf([...values.tolerance, ...positionals.filter(text => pairForm.test(text))])
+  const range = {
+    ...(values.min !== undefined && { min: numberOf('--min', values.min) }),
+    ...(values.max !== undefined && { max: numberOf('--max', values.max) }),
+  }
+  if (!precisions.includes(values.precision as Precision))
+    throw new DepthgateError(
+      'usage',
+      `--precision ${values.precision}: is unknown${didYouMean(values.precision, precisions)}`,
+    )
+
+  const [actual, golden] = readPair(actualPath, goldenPath)
+  const verdict = judge({
+    output: actualPath,
+    kind: 'relative-depth',
+    golden,
+    actual,
+    tolerance: toleranceFor('relative-depth', values.precision as Precision, tolerance),
+    range,
+    ...(values.mask !== undefined && { mask: readMask(values.mask) }),
+  })
+  if (verdict.type !== 'map')
+    throw new DepthgateError(
+      'compare',
+      `${actualPath} and ${goldenPath} cannot be compared: ${verdict.reason}`,
+    )
+  if (values.picture !== undefined)
+    writeWhole(
+      values.picture,
+      encodeImage(comparisonPicture(`${actualPath} against ${goldenPath}`, golden, actual, verdict)),
+    )
+  console.log(values.json ? jsonText(verdict) : text(verdict, actualPath, goldenPath))
+  return verdict.pass ? 0 : 1
+}
+
+/** Both maps; leading axes of length 1 go, and where only one file is a batch the shapes are told as they are. */
+function readPair(actualPath: string, goldenPath: string): [actual: DepthMap, golden: DepthMap] {
+  const [actual, golden] = [readNpy(actualPath), readNpy(goldenPath)]
+  const map = asDepthMap(golden, goldenPath)
+  return [
+    actual.shape.length > 2 && Math.max(...actual.shape.slice(0, -2)) > 1
+      ? (actual as DepthMap)
+      : asDepthMap(actual, actualPath),
+    map,
+  ]
+}
+
+function readMask(path: string): Uint8Array {
+  const image = readImage(path)
+  const [height = 0, width = 0] = image.shape
+  return Uint8Array.from({ length: height * width }, (_, i) => image.get(Math.floor(i / width), i % width, 0))
+}
+
+function jsonText({ pass, reason, metrics, worst, limits, counts }: MapVerdict): string {
+  return honestJson({ pass, reason, metrics, worst, limits, counts })
+}
+
+function text(verdict: MapVerdict, actual: string, golden: string): string {
+  return [
+    `${verdict.pass ? pass() : fail()} ${actual} ${verdict.pass ? 'matches' : 'does not match'} ${golden}: ${verdict.reason}`,
+    '',
+    ...metricsTable(verdict),
+    '',
+    ...worstText(verdict),
+    countsText(verdict),
+  ].join('\n')
+}

@@ -1,0 +1,92 @@
+import { type LoadedConfig, loadConfig } from '../gate/config.ts'
+import { type CaseResult, type Filter, planGate, runGate } from '../gate/gate.ts'
+import { writeEvidence } from '../report/evidence.ts'
+import { gateSummary, gateTable } from '../report/gate-text.ts'
+import { fromHere, verdictText } from '../report/phrase.ts'
+import { type Command, honestJson, parse } from './command.ts'
+
+/** Runs every engine on every scene and gives one verdict. */
+export const gate: Command = {
+  summary: 'run every model on every scene and compare with the PyTorch goldens',
+  help: `depthgate gate [options]
+
+  --model NAME, --scene NAME, --precision P   only these; each may be given several times
+  --config FILE   by default the depthgate.config.* of this folder or one above
+  --json          print the verdicts as JSON
+
+Exit code: 0 all pass, 1 a comparison failed, 2 the run itself is broken: bad config, damaged golden, no comparison.
+Pictures of failures go to .depthgate/failures.
+`,
+  async run(args) {
+    const { values } = parse('gate', args, {
+      model: { type: 'string', multiple: true },
+      scene: { type: 'string', multiple: true },
+      precision: { type: 'string', multiple: true },
+      config: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    })
+    const config = loadConfig(values.config)
+    const filter: Filter = {
+      ...(values.model && { models: values.model }),
+      ...(values.scene && { scenes: values.scene }),
+      ...(values.precision && { precisions: values.precision }),
+    }
+    return runAndTell(config, filter, values.json)
+  },
+}
+
+async function runAndTell(config: LoadedConfig, filter: Filter, json: boolean): Promise<number> {
+  const start = performance.now()
+  const say = json ? () => {} : (line: string) => console.log(line)
+  const plan = planGate(config, filter)
+  for (const remark of plan.remarks) console.error(`note: ${remark}`)
+
+  const table = gateTable(plan.cases)
+  const results: CaseResult[] = []
+  const details: string[] = []
+  /** Error → the cases that it broke: a model that cannot be loaded is told once, not once a scene. */
+  const breaks = new Map<string, string[]>()
+  const notes = new Set<string>()
+  if (plan.cases.length > 0) say(table.head())
+  for await (const { result, comparisons } of runGate(plan.cases)) {
+    results.push(result)
+    say(table.row(result))
+    const { model, scene, precision } = result.case
+    if (result.type === 'broken')
+      breaks.set(result.error, [
+        ...(breaks.get(result.error) ?? []),
+        `${model.name}/${scene} at ${precision}`,
+      ])
+    else if (!result.verdict.pass)
+      details.push(
+        verdictText(result.verdict, writeEvidence(config, model, { verdict: result.verdict, comparisons })),
+      )
+    else for (const note of result.verdict.notes) notes.add(note)
+  }
+  for (const { model, error } of plan.broken) breaks.set(error, [model])
+  for (const [error, names] of breaks) details.push(`broken: ${names.join(', ')}\n${error}`)
+
+  for (const text of details) say(`\n${fromHere(text)}`)
+  if (notes.size > 0) say(`\n${[...notes].map(note => `note: ${note}`).join('\n')}`)
+  const failed = results.some(result => result.type === 'judged' && !result.verdict.pass)
+  const broken = plan.broken.length > 0 || results.some(result => result.type === 'broken')
+  say(`\n${gateSummary(results, plan.broken.length, (performance.now() - start) / 1000)}`)
+  if (json)
+    console.log(
+      honestJson({
+        pass: !failed && !broken,
+        cases: results.map(plain),
+        broken: plan.broken,
+        remarks: plan.remarks,
+      }),
+    )
+  return broken ? 2 : failed ? 1 : 0
+}
+
+function plain(result: CaseResult) {
+  const { model, scene, precision } = result.case
+  const name = { model: model.name, scene, precision }
+  return result.type === 'broken'
+    ? { ...name, broken: result.error }
+    : { ...name, milliseconds: result.milliseconds, verdict: result.verdict }
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module'
+import { DepthgateError } from '../base/errors.ts'
+import { didYouMean } from '../base/names.ts'
+import { fromHere } from '../report/phrase.ts'
+import type { Command } from './command.ts'
+
+/** Verbs are loaded when they are called: help and `compare` do not wait for ONNX Runtime. */
+const verbs: Record<string, () => Promise<Command>> = {
+  gate: async () => (await import('./gate.ts')).gate,
+  compare: async () => (await import('./compare.ts')).compare,
+  capture: async () => (await import('./capture.ts')).capture,
+  import: async () => (await import('./import.ts')).importCommand,
+}
+
+async function main([verb, ...args]: string[]): Promise<number> {
+  if (verb === '--version' || verb === '-v') {
+    console.log((createRequire(import.meta.url)('../../package.json') as { version: string }).version)
+    return 0
+  }
+  if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {
+    console.log(await overview())
+    return verb === undefined ? 2 : 0
+  }
+  const load = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
+  if (!load)
+    throw new DepthgateError(
+      'usage',
+      `depthgate has no verb ${JSON.stringify(verb)}${didYouMean(verb, Object.keys(verbs))} See: depthgate --help`,
+    )
+  const command = await load()
+  if (args.includes('--help') || args.includes('-h')) {
+    console.log(command.help)
+    return 0
+  }
+  return command.run(args)
+}
+
+async function overview(): Promise<string> {
+  const lines = await Promise.all(
+    Object.entries(verbs).map(async ([verb, load]) => `  ${verb.padEnd(8)} ${(await load()).summary}`),
+  )
+  return `depthgate: accuracy regression tests for depth networks on their way from PyTorch to ONNX and TensorRT
+
+  depthgate VERB [options]
+
+${lines.join('\n')}
+
+  depthgate VERB --help    options and examples
+  depthgate --version
+
+Exit code: 0 pass, 1 a comparison failed, 2 nothing could be compared or the input is bad.`
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (thrown) {
+  // what a person can mend is told in words; anything else is a fault of depthgate and keeps its stack
+  console.error(thrown instanceof DepthgateError ? `depthgate: ${fromHere(thrown.message)}` : thrown)
+  process.exitCode = 2
+}

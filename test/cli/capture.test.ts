@@ -1,0 +1,261 @@
+import { execFileSync } from 'node:child_process'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type DepthMap, packed } from '../../src/depth/depth-map.ts'
+import { openGolden, readTruth, strayFiles } from '../../src/golden/store.ts'
+import { depthgate } from '../helpers/cli.ts'
+import { repo, temporaryFolder, tinyProject, writeMap } from '../helpers/files.ts'
+
+/** A real PyTorch: DEPTHGATE_PYTHON, else python3, else the system's. CI installs Debian's python3-torch. */
+const python = [process.env.DEPTHGATE_PYTHON, 'python3', '/usr/bin/python3'].find(program => {
+  try {
+    if (!program) return false
+    execFileSync(program, ['-c', 'import torch, numpy'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})
+
+test('there is a PyTorch to capture with', () => {
+  expect(
+    python,
+    'no Python here imports torch and numpy: install python3-torch, or set DEPTHGATE_PYTHON',
+  ).toBeDefined()
+})
+
+const tiny = join(repo, 'fixtures/tiny')
+let folder: string
+beforeAll(() => {
+  folder = temporaryFolder()
+  for (const file of ['tiny.py', 'tiny.onnx', 'gradient.png', 'waves.npy'])
+    copyFileSync(join(tiny, file), join(folder, file))
+})
+const capture = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  depthgate(['capture', '--python', python!, ...args], folder, env)
+const complete = (out: string, ...more: string[]) => [
+  '--model',
+  'tiny.py:tiny',
+  '--scenes',
+  '*.png',
+  '--scenes',
+  'waves.npy',
+  '--out',
+  out,
+  '--output',
+  'inverse_depth=canonical-inverse-depth',
+  '--output',
+  'fov_deg=fov',
+  ...more,
+]
+
+describe.runIf(python)('depthgate capture', () => {
+  test('runs PyTorch and writes goldens that the engine matches', async () => {
+    const { code, stdout, stderr } = await capture(
+      complete('golden/tiny', '--onnx', 'tiny.onnx', '--device', 'cpu'),
+    )
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'captured gradient\ncaptured waves\n' })
+    expect(stdout).toMatch(/2 scenes captured into golden\/tiny \(PyTorch \d.*, FP32, TF32 off\)/)
+
+    const golden = openGolden(join(folder, 'golden/tiny'))
+    expect(golden.manifest.capture).toMatchObject({
+      factory: 'tiny.py:tiny',
+      parameters: 306,
+      dtype: 'float32',
+      flags: { tf32: false, deterministic: true, cudnn_benchmark: false, bitwise_repeatable: true },
+      weights: expect.stringMatching(/^[0-9a-f]{64}$/),
+      onnx: expect.stringMatching(/^[0-9a-f]{64}$/),
+    })
+    expect(strayFiles(golden)).toEqual([])
+    expect(readdirSync(join(folder, 'golden'))).toEqual(['tiny'])
+    expect(readdirSync(join(folder, 'golden/tiny/gradient')).sort()).toEqual([
+      'depth.npy',
+      'input.png',
+      'inverse_depth.npy',
+      'preview.png',
+    ])
+
+    writeFileSync(
+      join(folder, 'depthgate.config.json'),
+      JSON.stringify({ models: { tiny: { onnx: 'tiny.onnx' } } }),
+    )
+    expect(await depthgate(['gate'], folder)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 passed, 0 failed'),
+    })
+  })
+
+  test('the committed goldens are reproduced by this PyTorch', () => {
+    const [here, kept] = [openGolden(join(folder, 'golden/tiny')), openGolden(join(tiny, 'golden/tiny'))]
+    expect(here.manifest.capture?.weights).toBe(kept.manifest.capture?.weights)
+    const [a, b] = [here, kept].map(golden => packed(readTruth(golden, 'waves', 'inverse_depth') as DepthMap))
+    expect(Math.max(...a!.map((value, i) => Math.abs(value - b![i]!)))).toBeLessThan(1e-6)
+  })
+
+  test('goldens that are there are kept unless --replace says so; what else is in the folder stays', async () => {
+    cpSync(join(folder, 'golden/tiny'), join(folder, 'kept/tiny'), { recursive: true })
+    mkdirSync(join(folder, 'kept/tiny/baselines'))
+    writeFileSync(join(folder, 'kept/tiny/baselines/cpu.json'), '{}')
+    const refused = await capture(complete('kept/tiny'))
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('kept/tiny: has goldens already. Add --replace'),
+    })
+    const one = [
+      '--model',
+      'tiny.py:tiny',
+      '--scenes',
+      'waves.npy',
+      '--out',
+      'kept/tiny',
+      '--output',
+      'inverse_depth=inverse-depth',
+      '--output',
+      'fov_deg=fov',
+      '--replace',
+    ]
+    expect(await capture(one)).toMatchObject({ code: 0 })
+    expect(readdirSync(join(folder, 'kept'))).toEqual(['tiny'])
+    expect(readdirSync(join(folder, 'kept/tiny')).sort()).toEqual(['baselines', 'manifest.json', 'waves'])
+    expect(readFileSync(join(folder, 'kept/tiny/baselines/cpu.json'), 'utf8')).toBe('{}')
+  })
+
+  const replaced = (from: string, to: string, args = complete('bad/tiny')) =>
+    args.map(arg => (arg === from ? to : arg))
+  test.each<[string, string[], RegExp]>([
+    [
+      'a half-precision model',
+      replaced('tiny.py:tiny', 'tiny.py:half'),
+      /features\.weight is torch\.float16: goldens are FP32.*\.float\(\)/,
+    ],
+    [
+      'a factory that makes no module',
+      replaced('tiny.py:tiny', 'tiny.py:untrue'),
+      /untrue\(\) returned str, not a torch\.nn\.Module/,
+    ],
+    [
+      'an unknown factory',
+      replaced('tiny.py:tiny', 'tiny.py:tinny'),
+      /has no 'tinny'; callables there: .*tiny/,
+    ],
+    ['a missing file', replaced('tiny.py:tiny', 'none.py:tiny'), /none\.py: there is no such file/],
+    ['no factory', replaced('tiny.py:tiny', 'tiny.py'), /write FILE\.py:FACTORY/],
+    [
+      'an output below FP32 somewhere',
+      replaced('tiny.py:tiny', 'tiny.py:double_output'),
+      /output inverse_depth is torch\.float64, not float32/,
+    ],
+    [
+      'too few outputs named',
+      ['--model', 'tiny.py:tiny', '--scenes', '*.png', '--out', 'bad/tiny', '--output', 'depth=metric-depth'],
+      /returned 2 outputs, --output named 1/,
+    ],
+    ['a glob that matches nothing', replaced('*.png', '*.bmp'), /--scenes \*\.bmp: matches no file/],
+    ['a scene that is no picture', replaced('*.png', 'tiny.onnx'), /tiny\.onnx: a scene is a \.png or \.npy/],
+    ['an unknown kind', replaced('fov_deg=fov', 'fov_deg=fow'), /did you mean "fov"/],
+    [
+      'canonical depth without a field of view',
+      replaced('fov_deg=fov', 'x=inverse-depth'),
+      /needs the field of view/,
+    ],
+    ['a name that leaves the folder', replaced('bad/tiny', 'bad/..tiny'), /names are made of/],
+    [
+      'a GPU that is not there',
+      complete('bad/tiny', '--device', 'cuda:9'),
+      /--device cuda: this PyTorch sees no GPU|invalid device ordinal/,
+    ],
+    ['nothing named', [], /needs --model, --scenes, --out, --output/],
+  ])('%s is refused by name, and nothing is written', async (_name, args, message) => {
+    const { code, stderr } = await capture(args)
+    expect(stderr).toMatch(message)
+    expect(code).toBe(2)
+    expect(existsSync(join(folder, 'bad/tiny'))).toBe(false)
+    expect(existsSync(join(folder, 'bad')) ? readdirSync(join(folder, 'bad')) : []).toEqual([])
+  })
+
+  test('two scenes of one name are refused', async () => {
+    mkdirSync(join(folder, 'more'), { recursive: true })
+    copyFileSync(join(folder, 'waves.npy'), join(folder, 'more/Gradient.npy'))
+    const { code, stderr } = await capture(complete('bad/tiny', '--scenes', 'more/*.npy'))
+    expect(stderr).toMatch(/gradient\.png and more\/Gradient\.npy: two goldens of one name \(gradient\)/)
+    expect(code).toBe(2)
+  })
+
+  test('a Python without PyTorch, or no Python, is told with the way out', async () => {
+    const without = await depthgate(
+      ['capture', '--python', process.execPath, ...complete('bad/tiny')],
+      folder,
+    )
+    expect(without).toMatchObject({ code: 2, stderr: expect.stringMatching(/Python ended with exit code/) })
+    const none = await depthgate(['capture', '--python', 'no-such-python', ...complete('bad/tiny')], folder)
+    expect(none).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no-such-python: cannot be started.*--python/),
+    })
+  })
+})
+
+describe('depthgate import', () => {
+  test('makes a golden that the gate then holds the engine to', async () => {
+    const project = tinyProject()
+    const kept = join(tiny, 'golden/tiny/waves')
+    const args = [
+      'import',
+      'copy/waves',
+      '--input',
+      join(kept, 'input.npy'),
+      '--depth',
+      join(kept, 'inverse_depth.npy'),
+    ]
+    const more = [
+      '--unit',
+      'canonical',
+      '--fov',
+      '59.890323638916016',
+      '--output',
+      'inverse_depth',
+      '--source',
+      'torch 2.11, CPU',
+    ]
+    expect(await depthgate([...args, ...more], project)).toMatchObject({
+      code: 0,
+      stdout: 'copy/waves imported into golden/copy (1 scenes)\n',
+    })
+    writeFileSync(
+      join(project, 'depthgate.config.json'),
+      JSON.stringify({ models: { copy: { onnx: 'models/tiny.onnx' } } }),
+    )
+    expect(await depthgate(['gate'], project)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('1 passed, 0 failed'),
+    })
+  })
+
+  test.each<[string, string[], RegExp]>([
+    ['an unknown unit', ['--unit', 'mm', '--source', 'x'], /--unit mm: is unknown.*Convert other units/],
+    ['no source', ['--unit', 'm'], /needs --source/],
+    ['a path as a name', ['--unit', 'm', '--source', 'x'], /takes one name, MODEL\/SCENE/],
+    ['a truncated map', ['--unit', 'm', '--source', 'x'], /cut\.npy/],
+  ])('%s is refused', async (name, more, message) => {
+    const place = temporaryFolder()
+    const depth = writeMap(place, 'cut.npy', [4, 4], new Array(16).fill(1))
+    if (name === 'a truncated map') writeFileSync(depth, readFileSync(depth).subarray(0, 150))
+    const target = name === 'a path as a name' ? 'a/b/c' : 'a/b'
+    const { code, stderr } = await depthgate(
+      ['import', target, '--input', join(tiny, 'waves.npy'), '--depth', depth, ...more],
+      place,
+    )
+    expect(stderr).toMatch(message)
+    expect(code).toBe(2)
+    expect(existsSync(join(place, 'golden'))).toBe(false)
+  })
+})

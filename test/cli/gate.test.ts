@@ -1,0 +1,153 @@
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { depthgate } from '../helpers/cli.ts'
+import { repo, temporaryFolder, tinyProject, writeConfig } from '../helpers/files.ts'
+import { roundWeights } from '../helpers/round-weights.ts'
+
+describe.concurrent('depthgate gate', () => {
+  test('passes with 0 and a line for each scene', async () => {
+    const { code, stdout } = await depthgate(['gate'], tinyProject())
+    expect(stdout).toMatch(/✓ tiny\/gradient +fp32[\s\S]*✓ tiny\/waves +fp32[\s\S]*2 passed, 0 failed in/)
+    expect(code).toBe(0)
+  })
+
+  test('fails with 1 where the engine gives NaN, and leaves pictures', async () => {
+    const folder = tinyProject({}, 'poisoned.onnx')
+    const { code, stdout } = await depthgate(['gate'], folder)
+    expect(code).toBe(1)
+    expect(stdout).toContain('0 passed, 2 failed')
+    expect(stdout).toMatch(/pixels that are not finite; the first, NaN, is at x \d+, y \d+/)
+    expect(stdout).toContain('note: the ONNX (SHA-256')
+    const picture = /picture: +(\S+\.png)/.exec(stdout)?.[1]
+    expect(existsSync(join(folder, picture!))).toBe(true)
+  })
+
+  test('one scene, as JSON', async () => {
+    const { code, stdout } = await depthgate(['gate', '--scene', 'waves', '--json'], tinyProject())
+    const result = JSON.parse(stdout)
+    expect(code).toBe(0)
+    expect(result).toMatchObject({
+      pass: true,
+      cases: [
+        { model: 'tiny', scene: 'waves', verdict: { pass: true, fingerprint: { engine: 'onnxruntime' } } },
+      ],
+    })
+    expect(result.cases[0].verdict.outputs.map((output: { output: string }) => output.output).sort()).toEqual(
+      ['depth', 'fov_deg', 'inverse_depth'],
+    )
+  })
+
+  test.each<[string, (folder: string) => void, string[], RegExp]>([
+    [
+      'no config',
+      folder => rmSync(join(folder, 'depthgate.config.json')),
+      [],
+      /no depthgate\.config\.ts here or in a folder above/,
+    ],
+    [
+      'a bad config',
+      folder => writeConfig(folder, { modles: {} }),
+      [],
+      /"modles" is unknown here; did you mean "models"/,
+    ],
+    [
+      'an unknown scene',
+      () => {},
+      ['--scene', 'wave'],
+      /--scene wave: matches nothing; did you mean "waves"/,
+    ],
+    [
+      'a damaged golden',
+      folder => writeFileSync(join(folder, 'golden/tiny/waves/depth.npy'), 'x'),
+      [],
+      /waves\/depth\.npy: is not the file that was captured/,
+    ],
+    [
+      'a manifest that is not JSON',
+      folder => writeFileSync(join(folder, 'golden/tiny/manifest.json'), '{'),
+      [],
+      /golden\/tiny\/manifest\.json: is not JSON/,
+    ],
+    [
+      'no ONNX',
+      folder => rmSync(join(folder, 'models/tiny.onnx')),
+      [],
+      /models\/tiny\.onnx: there is no such file/,
+    ],
+    [
+      'a truncated ONNX',
+      folder => writeFileSync(join(folder, 'models/tiny.onnx'), 'onnx'),
+      [],
+      /models\/tiny\.onnx: ONNX Runtime cannot load it/,
+    ],
+    [
+      'an input of another name',
+      folder => writeConfig(folder, { models: { tiny: { onnx: 'models/tiny.onnx', input: 'pixels' } } }),
+      [],
+      /expected one named "pixels"/,
+    ],
+  ])('%s is broken: 2, told by name', async (_name, damage, args, message) => {
+    const folder = tinyProject()
+    damage(folder)
+    const { code, stdout, stderr } = await depthgate(['gate', ...args], folder)
+    expect(stdout + stderr).toMatch(message)
+    expect(stderr).not.toMatch(/\n\s+at /)
+    expect(code).toBe(2)
+  })
+
+  test('one broken scene does not hide the others', async () => {
+    const folder = tinyProject()
+    writeFileSync(join(folder, 'golden/tiny/waves/depth.npy'), 'x')
+    const { stdout } = await depthgate(['gate'], folder)
+    expect(stdout).toContain('1 passed, 0 failed, 1 broken')
+  })
+
+  test('a golden without scenes compares nothing and does not pass', async () => {
+    const folder = tinyProject()
+    const file = join(folder, 'golden/tiny/manifest.json')
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), scenes: {} }))
+    const { code, stdout } = await depthgate(['gate'], folder)
+    expect(code).toBe(2)
+    expect(stdout).toContain('holds no scene, so nothing would be compared')
+  })
+
+  test('what a crash left is told and not read', async () => {
+    const folder = tinyProject()
+    mkdirSync(join(folder, 'golden/tiny/.waves.import-1'))
+    const { code, stderr } = await depthgate(['gate'], folder)
+    expect(code).toBe(0)
+    expect(stderr).toContain('not named by its manifest, and not read: .waves.import-1')
+  })
+})
+
+describe('the bundled pocket network', () => {
+  const pocket = () => {
+    const folder = temporaryFolder()
+    mkdirSync(join(folder, 'models'))
+    cpSync(join(repo, 'golden/pocket'), join(folder, 'golden/pocket'), { recursive: true })
+    copyFileSync(join(repo, 'depthgate.config.ts'), join(folder, 'depthgate.config.ts'))
+    mkdirSync(join(folder, 'models/pocket'))
+    copyFileSync(join(repo, 'models/pocket/pocket.onnx'), join(folder, 'models/pocket/pocket.onnx'))
+    return folder
+  }
+
+  test('passes on every scene', async () => {
+    const { code, stdout } = await depthgate(['gate'], pocket())
+    expect(stdout).toMatch(/(1[2-9]|[2-9]\d) passed, 0 failed/)
+    expect(code).toBe(0)
+  })
+
+  test('with weights rounded to 4 bits fails, and says by how much, where, and that the ONNX is another', async () => {
+    const folder = pocket()
+    const onnx = join(folder, 'models/pocket/pocket.onnx')
+    expect(roundWeights(onnx, 4)).toBeGreaterThan(100_000)
+    const { code, stdout } = await depthgate(['gate', '--scene', 'kitchen'], folder)
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/pocket\/kitchen at fp32 does not match its golden/)
+    expect(stdout).toMatch(/absRel .* is \d+(\.\d+)?× its limit/)
+    expect(stdout).toMatch(/worst pixel x \d+, y \d+: golden .* m, engine .* m/)
+    expect(stdout).toContain('is not the one that was exported with these goldens')
+    expect(stdout).toMatch(/look closer: npx depthgate compare \S+ \S+/)
+  })
+})
