@@ -13,6 +13,8 @@ export interface Fingerprint {
   onnx: string
   precision: Precision
   fusion: Fusion
+  /** `emulated`: FP32 kernels on a model whose every tensor is rounded to the precision. */
+  arithmetic: 'native' | 'emulated'
   engine: string
   engineVersion: string
   provider: string
@@ -23,6 +25,8 @@ export interface Fingerprint {
 export interface EngineRequest {
   /** Path of the ONNX that holds this precision. */
   onnx: string
+  /** Whether that ONNX is the FP32 model with every tensor rounded to the precision. */
+  emulated: boolean
   precision: Precision
   fusion: Fusion
   provider: string

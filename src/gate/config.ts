@@ -128,18 +128,3 @@ export function precisionsOf({ config }: Model): Precision[] {
     (typeof config.onnx === 'string' ? ['fp32'] : (Object.keys(config.onnx) as Precision[]))
   )
 }
-
-/** Path of the ONNX that holds a precision. */
-export function onnxFor({ name, config, file, root }: Model, precision: Precision): string {
-  const onnx =
-    typeof config.onnx === 'string'
-      ? precision === 'fp32'
-        ? config.onnx
-        : undefined
-      : config.onnx[precision]
-  if (onnx !== undefined) return resolve(root, onnx)
-  throw new DepthgateError(
-    'config',
-    `${file}: model ${name} has no ONNX of precision ${precision}. This version does not make variants: name your own with \`onnx: { fp32: '…', ${precision}: '…' }\``,
-  )
-}

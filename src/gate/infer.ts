@@ -5,7 +5,8 @@ import type { Engine, Fingerprint, Fusion, Precision } from '../engines/engine.t
 import { withEngine } from '../engines/pool.ts'
 import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
 import { readInput, type Truth } from '../golden/store.ts'
-import { findModel, loadConfig, type Model, onnxFor, sceneNames } from './config.ts'
+import { findModel, loadConfig, type Model, sceneNames } from './config.ts'
+import { variantFor } from './variant.ts'
 
 export interface InferOptions {
   scene: string
@@ -46,21 +47,18 @@ export function scenes(model: string): string[] {
 }
 
 /** Runs the engine of one precision on one scene of a model in depthgate.config.ts. */
-export function infer(model: string, options: InferOptions): Promise<Inference> {
+export async function infer(model: string, options: InferOptions): Promise<Inference> {
   return inferModel(findModel(loadConfig(), model), options)
 }
 
 /** As `infer`, for a model that is loaded already. */
-export function inferModel(model: Model, options: InferOptions): Promise<Inference> {
+export async function inferModel(model: Model, options: InferOptions): Promise<Inference> {
   const { scene } = options
   const precision = options.precision ?? 'fp32'
   const tensor = readInput(model.golden, scene)
-  const request = {
-    onnx: onnxFor(model, precision),
-    precision,
-    fusion: options.fusion ?? model.config.fusion ?? 'on',
-    provider: options.provider ?? model.config.provider ?? 'cpu',
-  }
+  const provider = options.provider ?? model.config.provider ?? 'cpu'
+  const fusion = options.fusion ?? model.config.fusion ?? 'on'
+  const request = { ...(await variantFor(model, precision, provider)), precision, fusion, provider }
   return withEngine(request, async engine => {
     const { outputs: specs } = model.golden.manifest
     const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)

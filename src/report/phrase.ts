@@ -30,7 +30,7 @@ export function verdictText(verdict: Verdict, evidence: Readonly<Record<string, 
   const head = `${model}/${scene} at ${precision} ${verdict.pass ? 'matches its golden' : 'does not match its golden'}`
   const engine =
     fingerprint &&
-    `${fingerprint.engine} ${fingerprint.engineVersion}, ${fingerprint.provider}, fusion ${fingerprint.fusion}`
+    `${fingerprint.engine} ${fingerprint.engineVersion}, ${fingerprint.provider}, fusion ${fingerprint.fusion}${fingerprint.arithmetic === 'emulated' ? `, ${precision} emulated` : ''}`
   const blocks = [
     [colors.bold(head), ...(engine ? [colors.dim(engine)] : [])],
     table(

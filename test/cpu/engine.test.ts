@@ -12,6 +12,7 @@ import { repo, temporaryFolder } from '../helpers/files.ts'
 const tiny = (name = 'tiny') => join(repo, 'fixtures/tiny', `${name}.onnx`)
 const request = (onnx: string, more: Partial<EngineRequest> = {}): EngineRequest => ({
   onnx,
+  emulated: false,
   precision: 'fp32',
   fusion: 'on',
   provider: 'cpu',

@@ -59,10 +59,12 @@ describe('what infer() returns', () => {
     )
   })
 
-  test('is asked for by names that exist', () => {
+  test('is asked for by names that exist', async () => {
     expect(() => scenes('tinny')).toThrow(/did you mean "tiny"/)
-    expect(() => infer('tiny', { scene: 'wafes' })).toThrow(/did you mean "waves"/)
-    expect(() => infer('tiny', { scene: 'waves', precision: 'fp16' })).toThrow(/no ONNX of precision fp16/)
+    await expect(infer('tiny', { scene: 'wafes' })).rejects.toThrow(/did you mean "waves"/)
+    await expect(infer('tiny', { scene: 'waves', precision: 'int8' })).rejects.toThrow(
+      /no ONNX of precision int8/,
+    )
   })
 
   test('judges each output with its own limits', async () => {

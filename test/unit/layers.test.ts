@@ -3,7 +3,19 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 /** Lowest first. A module imports from its own folder and from folders above it in this list, never from below. */
-const layers = ['base', 'depth', 'metrics', 'golden', 'engines', 'gate', 'report', 'matcher', 'cli']
+const layers = [
+  'base',
+  'depth',
+  'metrics',
+  'onnx',
+  'golden',
+  'precision',
+  'engines',
+  'gate',
+  'report',
+  'matcher',
+  'cli',
+]
 const src = resolve(import.meta.dirname, '../../src')
 
 const modules = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))

@@ -16,7 +16,7 @@ const readable = new Set(['float32', 'float64', 'float16'])
 
 /** Loads an ONNX in ONNX Runtime. The provider asked for is the one used, or this throws. */
 export async function loadOnnx(request: EngineRequest): Promise<Engine> {
-  const { onnx, precision, fusion, provider } = request
+  const { onnx, emulated, precision, fusion, provider } = request
   checkRealm()
   checkProvider(provider)
   if (!existsSync(onnx))
@@ -28,6 +28,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     onnx: hashOnnx(onnx),
     precision,
     fusion,
+    arithmetic: emulated ? ('emulated' as const) : ('native' as const),
     engine: 'onnxruntime',
     engineVersion: ort.env.versions.node ?? 'unknown',
     provider,
@@ -170,9 +171,12 @@ function hashOnnx(onnx: string): string {
   return sha256([basename(onnx), ...external].map(file => sha256File(join(folder, file))).join('\n'))
 }
 
-function arithmeticNotes({ precision, provider }: EngineRequest): string[] {
+function arithmeticNotes({ precision, provider, emulated }: EngineRequest): string[] {
   if (provider !== 'cpu' || (precision !== 'fp16' && precision !== 'bf16')) return []
+  const name = precision.toUpperCase()
   return [
-    `ONNX Runtime's CPU provider computes ${precision.toUpperCase()} graphs in FP32 and so under-states their error (by about a third on a ViT)`,
+    emulated
+      ? `${name} is emulated: FP32 kernels, every tensor rounded to ${name}. GPU kernels that also accumulate in ${name} lose more; this does not see it`
+      : `ONNX Runtime's CPU provider computes ${name} graphs in FP32 and so under-states their error (by a third where it was measured). Leave this ONNX out of the config to have ${name} emulated`,
   ]
 }

@@ -1,0 +1,44 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto_DataType,
+} from './gen/onnx_pb.ts'
+
+/** A Cast node. */
+export function castNode(input: string, output: string, to: TensorProto_DataType): NodeProto {
+  const attribute = create(AttributeProtoSchema, {
+    name: 'to',
+    type: AttributeProto_AttributeType.INT,
+    i: BigInt(to),
+  })
+  return create(NodeProtoSchema, {
+    opType: 'Cast',
+    name: output,
+    input: [input],
+    output: [output],
+    attribute: [attribute],
+  })
+}
+
+/** The graphs inside a node's attributes: bodies of If, Loop and Scan. */
+export function bodiesOf(node: NodeProto): GraphProto[] {
+  return node.attribute.flatMap(attribute => [...(attribute.g ? [attribute.g] : []), ...attribute.graphs])
+}
+
+/** Calls `visit` for every node, those inside bodies too. */
+export function eachNode(graph: GraphProto, visit: (node: NodeProto) => void): void {
+  for (const node of graph.node) {
+    visit(node)
+    for (const body of bodiesOf(node)) eachNode(body, visit)
+  }
+}
+
+/** The version of the standard operators that the model is written for. */
+export function opsetOf(model: ModelProto): number {
+  return Number(model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 0)
+}
