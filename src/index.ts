@@ -25,8 +25,12 @@ export type { MatchOptions } from './matcher/to-match-golden.ts'
 export {
   catalogue,
   type Measurement,
+  type MetricInfo,
   type MetricName,
   type Metrics,
+  type MetricUnit,
   measure,
+  type Neighbourhood,
   type Pair,
+  type Worst,
 } from './metrics/index.ts'

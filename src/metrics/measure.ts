@@ -2,7 +2,7 @@ import type { Metrics } from './catalogue.ts'
 import { edgeScores } from './edges.ts'
 import { median, quantiles } from './order-statistics.ts'
 import { checkPair, type Pair } from './pair.ts'
-import { comparePixels, type PixelPass } from './pixels.ts'
+import { comparePixels, type PixelErrors, type PixelPass } from './pixels.ts'
 import { countStrays } from './strays.ts'
 import { describePixel, type Worst } from './worst.ts'
 
@@ -65,7 +65,7 @@ export function measure(pair: Pair): Measurement {
   }
 }
 
-function metricsOf(pair: Pair, pass: PixelPass): Metrics {
+function metricsOf(pair: Pair, pass: PixelPass & PixelErrors): Metrics {
   const pixels = pair.golden.length
   const perPixel = pixelMetrics(pass)
   if (pass.compared === 0) {
@@ -87,7 +87,7 @@ function metricsOf(pair: Pair, pass: PixelPass): Metrics {
 type PixelMetrics = Omit<Metrics, 'coverage' | 'strays' | 'edgeF1' | 'edgeF1Self' | 'edgeF1Drop'>
 
 /** From sums to means; all NaN where no compared pixel has a finite actual (0 / 0). */
-function pixelMetrics(pass: PixelPass): PixelMetrics {
+function pixelMetrics(pass: PixelPass & PixelErrors): PixelMetrics {
   const { finite: n } = pass
   const log = (value: number) => (pass.nonPositive > 0 ? Infinity : value)
   const relative = { values: pass.relative, least: 0, most: pass.maxRel }

@@ -26,7 +26,7 @@ export function castNode(input: string, output: string, to: TensorProto_DataType
 }
 
 /** The graphs inside a node's attributes: bodies of If, Loop and Scan. */
-export function bodiesOf(node: NodeProto): GraphProto[] {
+function bodiesOf(node: NodeProto): GraphProto[] {
   return node.attribute.flatMap(attribute => [...(attribute.g ? [attribute.g] : []), ...attribute.graphs])
 }
 
