@@ -7,12 +7,16 @@ export { metricDepth } from './depth/metric-depth.ts'
 export { readNpy } from './depth/npy.ts'
 export type { Fingerprint, Fusion, Precision } from './engines/engine.ts'
 export { releaseEngines } from './engines/pool.ts'
+export { infer, scenes } from './gate/api.ts'
 export type { Config, ModelConfig, OutputConfig, Range } from './gate/define-config.ts'
 export { defineConfig } from './gate/define-config.ts'
-export { type Inference, type InferOptions, infer, scenes } from './gate/infer.ts'
+export type { Inference, InferOptions } from './gate/infer.ts'
 export { type Comparison, judge } from './gate/judge.ts'
 export { defaultTolerance, type Limit, type LimitName, type Tolerance } from './gate/tolerance.ts'
 export type {
+  Attribution,
+  Cause,
+  Corner,
   FovVerdict,
   IncomparableVerdict,
   LimitResult,

@@ -2,7 +2,7 @@ import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { type CaseResult, type Filter, planGate, runGate } from '../gate/gate.ts'
 import { writeEvidence } from '../report/evidence.ts'
 import { gateSummary, gateTable } from '../report/gate-text.ts'
-import { fromHere, verdictText } from '../report/phrase.ts'
+import { attributionText, fromHere, verdictText } from '../report/phrase.ts'
 import { type Command, honestJson, parse } from './command.ts'
 
 /** Runs every engine on every scene and gives one verdict. */
@@ -11,6 +11,7 @@ export const gate: Command = {
   help: `depthgate gate [options]
 
   --model NAME, --scene NAME, --precision P   only these; each may be given several times
+  --attribute     run the corners of every case, not only of those that fail
   --config FILE   by default the depthgate.config.* of this folder or one above
   --json          print the verdicts as JSON
 
@@ -22,6 +23,7 @@ Pictures of failures go to .depthgate/failures.
       model: { type: 'string', multiple: true },
       scene: { type: 'string', multiple: true },
       precision: { type: 'string', multiple: true },
+      attribute: { type: 'boolean', default: false },
       config: { type: 'string' },
       json: { type: 'boolean', default: false },
     })
@@ -31,11 +33,15 @@ Pictures of failures go to .depthgate/failures.
       ...(values.scene && { scenes: values.scene }),
       ...(values.precision && { precisions: values.precision }),
     }
-    return runAndTell(config, filter, values.json)
+    return runAndTell(config, filter, values)
   },
 }
 
-async function runAndTell(config: LoadedConfig, filter: Filter, json: boolean): Promise<number> {
+async function runAndTell(
+  config: LoadedConfig,
+  filter: Filter,
+  { json, attribute }: { json: boolean; attribute: boolean },
+): Promise<number> {
   const start = performance.now()
   const say = json ? () => {} : (line: string) => console.log(line)
   const plan = planGate(config, filter)
@@ -48,7 +54,7 @@ async function runAndTell(config: LoadedConfig, filter: Filter, json: boolean): 
   const breaks = new Map<string, string[]>()
   const notes = new Set<string>()
   if (plan.cases.length > 0) say(table.head())
-  for await (const { result, comparisons } of runGate(plan.cases)) {
+  for await (const { result, comparisons } of runGate(plan.cases, attribute)) {
     results.push(result)
     say(table.row(result))
     const { model, scene, precision } = result.case
@@ -61,7 +67,11 @@ async function runAndTell(config: LoadedConfig, filter: Filter, json: boolean): 
       details.push(
         verdictText(result.verdict, writeEvidence(config, model, { verdict: result.verdict, comparisons })),
       )
-    else for (const note of result.verdict.notes) notes.add(note)
+    else {
+      for (const note of result.verdict.notes) notes.add(note)
+      if (attribute)
+        details.push(`${model.name}/${scene} at ${precision}\n${attributionText(result.verdict).join('\n')}`)
+    }
   }
   for (const { model, error } of plan.broken) breaks.set(error, [model])
   for (const [error, names] of breaks) details.push(`broken: ${names.join(', ')}\n${error}`)

@@ -3,6 +3,7 @@ import { didYouMean } from '../base/names.ts'
 import type { Precision } from '../engines/engine.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { strayFiles } from '../golden/store.ts'
+import { attribute } from './attribute.ts'
 import { findModel, type LoadedConfig, type Model, precisionsOf, sceneNames } from './config.ts'
 import { inferModel } from './infer.ts'
 import type { Comparison } from './judge.ts'
@@ -98,19 +99,26 @@ function chosen(
   return wanted ?? known
 }
 
-/** Runs the cases one after another: the memory of one scene is enough for any number of them. */
-export async function* runGate(cases: readonly Case[]): AsyncGenerator<CaseRun> {
+/**
+ * Runs the cases one after another: the memory of one scene is enough for any number of them. A case that fails is
+ * attributed, with `attributeAll` every one.
+ */
+export async function* runGate(cases: readonly Case[], attributeAll = false): AsyncGenerator<CaseRun> {
   try {
-    for (const item of cases) yield await runCase(item)
+    for (const item of cases) yield await runCase(item, attributeAll)
   } finally {
     await releaseEngines()
   }
 }
 
-async function runCase(item: Case): Promise<CaseRun> {
+async function runCase(item: Case, attributeAll: boolean): Promise<CaseRun> {
   try {
     const inference = await inferModel(item.model, { scene: item.scene, precision: item.precision })
     const { verdict, comparisons } = judgeInference(item.model, inference)
+    if (!verdict.pass || attributeAll) {
+      const attribution = await attribute(item.model, inference, verdict)
+      if (attribution) verdict.attribution = attribution
+    }
     return {
       result: { type: 'judged', case: item, milliseconds: inference.milliseconds, verdict },
       comparisons,

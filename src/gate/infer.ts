@@ -5,8 +5,9 @@ import type { Engine, Fingerprint, Fusion, Precision } from '../engines/engine.t
 import { withEngine } from '../engines/pool.ts'
 import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
 import { readInput, type Truth } from '../golden/store.ts'
-import { findModel, loadConfig, type Model, sceneNames } from './config.ts'
+import type { Model } from './config.ts'
 import { variantFor } from './variant.ts'
+import type { Attribution } from './verdict.ts'
 
 export interface InferOptions {
   scene: string
@@ -31,6 +32,8 @@ export interface Inference {
   readonly milliseconds: number
   /** What a reader of the figures must know. */
   readonly notes: readonly string[]
+  /** Which step costs too much, where the scene fails under the config's limits. */
+  readonly attribution?: Attribution
   /** Every output of the golden: maps H×W, the field of view in degrees; metric depth is derived where the model has both. */
   readonly outputs: Readonly<Record<string, Truth>>
   /** The map that people look at first: metric depth where there is one. */
@@ -41,17 +44,7 @@ export function isInference(value: unknown): value is Inference {
   return typeof value === 'object' && value !== null && brand in value
 }
 
-/** The scenes of a model that has goldens, by name. */
-export function scenes(model: string): string[] {
-  return sceneNames(findModel(loadConfig(), model))
-}
-
-/** Runs the engine of one precision on one scene of a model in depthgate.config.ts. */
-export async function infer(model: string, options: InferOptions): Promise<Inference> {
-  return inferModel(findModel(loadConfig(), model), options)
-}
-
-/** As `infer`, for a model that is loaded already. */
+/** Runs the engine of one precision on one scene of a model. */
 export async function inferModel(model: Model, options: InferOptions): Promise<Inference> {
   const { scene } = options
   const precision = options.precision ?? 'fp32'

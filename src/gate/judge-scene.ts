@@ -27,7 +27,7 @@ export function judgeInference(model: Model, inference: Inference, options: Judg
   const comparisons = Object.keys(model.golden.manifest.outputs).map(output =>
     comparison(model, inference.scene, output, inference.outputs[output], inference.precision, options),
   )
-  const { scene, precision, fingerprint, notes } = inference
+  const { scene, precision, fingerprint, notes, attribution } = inference
   return {
     comparisons,
     verdict: {
@@ -37,6 +37,7 @@ export function judgeInference(model: Model, inference: Inference, options: Judg
       precision,
       fingerprint,
       notes: [...notes],
+      ...(attribution && { attribution }),
     },
   }
 }

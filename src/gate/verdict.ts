@@ -1,4 +1,4 @@
-import type { Fingerprint, Precision } from '../engines/engine.ts'
+import type { Fingerprint, Fusion, Precision } from '../engines/engine.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import type { Measurement, Metrics } from '../metrics/index.ts'
 import type { LimitName } from './tolerance.ts'
@@ -56,6 +56,39 @@ export interface IncomparableVerdict extends OutputBase {
 
 export type OutputVerdict = MapVerdict | FovVerdict | IncomparableVerdict
 
+/** What makes a scene fail. `combination`: each step alone keeps the tolerance, together they break it. */
+export type Cause =
+  | 'export'
+  | 'fusion'
+  | 'number format'
+  | 'fusion and number format'
+  | 'combination'
+  | 'unknown'
+
+/** One of the runs that attribution compares. */
+export interface Corner {
+  precision: Precision
+  fusion: Fusion
+  arithmetic: Fingerprint['arithmetic']
+  /** Whether it keeps the tolerance of the precision that failed. */
+  pass: boolean
+  /** Distance to the golden; NaN where a value is not finite. */
+  error: number
+  /** Distance to the corner before it: errors that cancel are seen here. */
+  added: number
+}
+
+/** How much of the error each step adds, and the step that breaks the tolerance. */
+export interface Attribution {
+  cause: Cause
+  reason: string
+  /** The output that the figures are of. */
+  output: string
+  /** Mean relative error of a map, or degrees of a field of view. */
+  unit: 'absRel' | '°'
+  corners: Corner[]
+}
+
 /** What depthgate says of one scene at one precision on one engine. Data, never an exception. */
 export interface Verdict {
   model: string
@@ -67,6 +100,8 @@ export interface Verdict {
   outputs: OutputVerdict[]
   /** Absent where a plain array was judged, whose origin is unknown. */
   fingerprint?: Fingerprint
+  /** For a failure, where it was asked for or found on the way. */
+  attribution?: Attribution
   /** What a reader of the figures must know; never a reason to fail. */
   notes: string[]
 }

@@ -9,7 +9,7 @@ import {
   type TensorProto_DataType,
 } from './gen/onnx_pb.ts'
 
-/** A Cast node. */
+/** A Cast node. Its name is made from what it writes; ONNX Runtime refuses two nodes of one name. */
 export function castNode(input: string, output: string, to: TensorProto_DataType): NodeProto {
   const attribute = create(AttributeProtoSchema, {
     name: 'to',
@@ -18,7 +18,7 @@ export function castNode(input: string, output: string, to: TensorProto_DataType
   })
   return create(NodeProtoSchema, {
     opType: 'Cast',
-    name: output,
+    name: `depthgate-cast:${output}`,
     input: [input],
     output: [output],
     attribute: [attribute],

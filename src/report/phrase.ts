@@ -37,6 +37,7 @@ export function verdictText(verdict: Verdict, evidence: Readonly<Record<string, 
       outputs.map(output => [output.pass ? pass() : fail(), output.output, output.reason]),
       ['left', 'left', 'left'],
     ),
+    attributionText(verdict),
     ...outputs.filter(output => !output.pass).map(output => outputText(output, evidence[output.output])),
     notes.map(note => `note: ${note}`),
   ]
@@ -44,6 +45,27 @@ export function verdictText(verdict: Verdict, evidence: Readonly<Record<string, 
     .filter(block => block.length > 0)
     .map(block => block.join('\n'))
     .join('\n\n')
+}
+
+/** The cause in one line and the corners in a small table. */
+export function attributionText({ attribution, pass: kept, fingerprint }: Verdict): string[] {
+  if (!attribution)
+    return kept || !fingerprint
+      ? []
+      : [colors.dim('cause: infer(…, { attribute: true }) finds out which step costs too much')]
+  const { cause, reason, output, unit, corners } = attribution
+  const head = ['', '', '', colors.dim(`${output} ${unit}`), colors.dim('added by the step')]
+  const rows = corners.map(({ precision, fusion, arithmetic, pass: keeps, error, added }) => [
+    keeps ? pass() : fail(),
+    `${precision}${arithmetic === 'emulated' ? ' emulated' : ''}`,
+    `fusion ${fusion}`,
+    figure(error),
+    figure(added),
+  ])
+  return [
+    ...(kept ? [] : [`${colors.bold(`cause: ${cause}`)}. ${reason}`]),
+    ...table([head, ...rows], ['left', 'left', 'left', 'right', 'right']),
+  ]
 }
 
 function outputText(output: OutputVerdict, evidence: Evidence | undefined): string[] {

@@ -1,0 +1,27 @@
+import { attribute } from './attribute.ts'
+import { findModel, loadConfig, sceneNames } from './config.ts'
+import { type Inference, type InferOptions, inferModel } from './infer.ts'
+import { judgeInference } from './judge-scene.ts'
+
+/** The scenes of a model that has goldens, by name. */
+export function scenes(model: string): string[] {
+  return sceneNames(findModel(loadConfig(), model))
+}
+
+/**
+ * Runs the engine of one precision on one scene of a model in depthgate.config.ts. Where the result breaks the config's
+ * limits, or `attribute` asks for it, the corners are run as well, so that the matcher, which cannot wait, can name the
+ * cause. A scene that passes costs one inference.
+ */
+export async function infer(
+  model: string,
+  options: InferOptions & { attribute?: boolean },
+): Promise<Inference> {
+  const found = findModel(loadConfig(), model)
+  const inference = await inferModel(found, options)
+  if (options.attribute === false) return inference
+  const { verdict } = judgeInference(found, inference)
+  if (verdict.pass && !options.attribute) return inference
+  const attribution = await attribute(found, inference, verdict)
+  return attribution ? { ...inference, attribution } : inference
+}

@@ -1,0 +1,142 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ndarray from 'ndarray'
+import { describe, expect, test } from 'vitest'
+import { asDepthMap, packed } from '../../src/depth/depth-map.ts'
+import { encodeNpy } from '../../src/depth/npy.ts'
+import type { Precision } from '../../src/engines/engine.ts'
+import { loadOnnx } from '../../src/engines/onnxruntime/session.ts'
+import { attribute } from '../../src/gate/attribute.ts'
+import { findModel, loadConfig } from '../../src/gate/config.ts'
+import { runGate } from '../../src/gate/gate.ts'
+import { inferModel } from '../../src/gate/infer.ts'
+import { judgeInference } from '../../src/gate/judge-scene.ts'
+import { importGolden } from '../../src/golden/import.ts'
+import { verdictText } from '../../src/report/phrase.ts'
+import { temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { writeNetwork } from '../helpers/network.ts'
+
+const size: [number, number] = [6, 8]
+const picture = Float32Array.from({ length: 48 }, (_, i) => 1 + i / 16)
+type Network = Parameters<typeof writeNetwork>[2]
+type Weights = Record<string, { dims: number[]; values: number[] }>
+const scalar = (value: number) => ({ dims: [1], values: [value] })
+
+/** A project with one network; the truth is a function of the picture, or what the network gives without fusion. */
+async function project(network: Network, weights: Weights, truth: ((x: number) => number) | 'unfused') {
+  const folder = temporaryFolder()
+  const onnx = join(folder, 'net.onnx')
+  writeNetwork(onnx, size, network, weights)
+  const file = (name: string, values: Float32Array, shape: number[]) => {
+    writeFileSync(join(folder, name), encodeNpy(ndarray(values, shape)))
+    return join(folder, name)
+  }
+  const input = ndarray(picture, [1, 1, ...size])
+  const engine = await loadOnnx({ onnx, emulated: false, precision: 'fp32', fusion: 'off', provider: 'cpu' })
+  const { outputs } = await engine.run(input, ['depth'])
+  await engine.release()
+  const depth =
+    truth === 'unfused' ? Float32Array.from(packed(asDepthMap(outputs.depth!, 'depth'))) : picture.map(truth)
+  importGolden({
+    goldens: join(folder, 'golden'),
+    model: 'net',
+    scene: 's',
+    input: file('x.npy', picture, [1, 1, ...size]),
+    depth: file('d.npy', depth, size),
+    unit: 'm',
+    output: 'depth',
+    fovOutput: 'fov',
+    source: 'a test',
+    preprocessing: { color: 'rgb', layout: 'nchw', mean: [0, 0, 0], std: [1, 1, 1] },
+  })
+  writeConfig(folder, { models: { net: { onnx: 'net.onnx' } } })
+  return findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
+}
+
+async function verdictOf(model: Awaited<ReturnType<typeof project>>, precision: Precision) {
+  for await (const { result } of runGate([{ model, precision, scene: 's' }])) {
+    if (result.type === 'judged') return result.verdict
+    throw new Error(result.error)
+  }
+  throw new Error('nothing ran')
+}
+
+/** x · 1000 · 1000 / 10⁶: its middle leaves the range of FP16, not that of BF16. */
+const overflow: [Network, Weights] = [
+  [
+    ['Mul', ['x', 'k'], 'a'],
+    ['Mul', ['a', 'k'], 'b'],
+    ['Mul', ['b', 'm'], 'depth'],
+  ],
+  { k: scalar(1000), m: scalar(1e-6) },
+]
+
+describe('a failing case names its cause', () => {
+  test('number format: a middle beyond 65504 that FP32 and BF16 hold', async () => {
+    const model = await project(...overflow, x => x)
+    expect(await verdictOf(model, 'fp32')).toMatchObject({ pass: true })
+    expect(await verdictOf(model, 'bf16')).toMatchObject({ pass: true })
+    const { pass, attribution } = await verdictOf(model, 'fp16')
+    expect(pass).toBe(false)
+    expect(attribution).toMatchObject({
+      cause: 'number format',
+      corners: [{ pass: true }, { pass: true }, { pass: false, error: Number.NaN }, { pass: false }],
+    })
+  })
+
+  test('export: a constant that is not the one of the goldens', async () => {
+    const model = await project([['Mul', ['x', 'k'], 'depth']], { k: scalar(1.05) }, x => x)
+    for (const precision of ['fp32', 'fp16'] as const)
+      expect((await verdictOf(model, precision)).attribution).toMatchObject({ cause: 'export' })
+  })
+
+  test('fusion: a batch norm folded into a convolution, where a difference of near values shows it', async () => {
+    // unfused, the convolution's 0.37 + x/10⁶ is rounded before the 0.37 is taken away again; folded, it never is there
+    const network: Network = [
+      ['Conv', ['x', 'w', 'b'], 'c'],
+      ['BatchNormalization', ['c', 'scale', 'bias', 'mean', 'var'], 'n'],
+      ['Mul', ['n', 'gain'], 'depth'],
+    ]
+    const weights: Weights = {
+      w: { dims: [1, 1, 1, 1], values: [1e-6] },
+      b: scalar(0.37),
+      scale: scalar(1),
+      bias: scalar(0),
+      mean: scalar(0.37),
+      var: scalar(1),
+      gain: scalar(1e6),
+    }
+    const model = await project(network, weights, 'unfused')
+    const { pass, attribution } = await verdictOf(model, 'fp32')
+    expect(pass).toBe(false)
+    expect(attribution).toMatchObject({
+      cause: 'fusion',
+      corners: [
+        { fusion: 'off', pass: true, error: 0 },
+        { fusion: 'on', pass: false },
+      ],
+    })
+  })
+
+  test('and says it in words, with the figures of every corner', async () => {
+    const text = verdictText(await verdictOf(await project(...overflow, x => x), 'fp16'))
+    expect(text).toContain('rounding every tensor to fp16 breaks it')
+    expect(text).toMatch(/fp32 +fusion off +0 +0\n.*fp32 +fusion on/)
+    expect(text).toMatch(/fp16 emulated +fusion off +NaN/)
+  })
+})
+
+test('a case that passes runs nothing more', async () => {
+  expect((await verdictOf(await project(...overflow, x => x), 'fp32')).attribution).toBeUndefined()
+})
+
+test('asked for, a passing case is attributed too: what each step adds, and no cause', async () => {
+  const model = await project(...overflow, x => x)
+  const inference = await inferModel(model, { scene: 's', precision: 'bf16' })
+  const found = await attribute(model, inference, judgeInference(model, inference).verdict)
+  const [exported, fused, rounded, both] = found!.corners
+  expect(found!.corners.map(({ pass }) => pass)).toEqual([true, true, true, true])
+  expect([exported!.added, fused!.added]).toEqual([expect.closeTo(0, 6), expect.closeTo(0, 6)])
+  expect(rounded!.added).toBeGreaterThan(1e-4)
+  expect(both!.added).toBeLessThan(rounded!.added)
+})
