@@ -2,10 +2,11 @@
 //
 //     node bench/metrics.mjs [dist folder, default ../dist] [python, default python3]
 
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const SIDE = 1536
@@ -18,34 +19,49 @@ const { measure } = await import(pathToFileURL(join(dist, 'metrics/index.js')).h
 const { golden, actual } = room(SIDE)
 const pair = { golden, actual, width: SIDE, height: SIDE }
 
-for (let i = 0; i < 8; i++) measure(pair)
-const ours = []
-let metrics
-for (let i = 0; i < RUNS; i++) {
-  const start = performance.now()
-  metrics = measure(pair).metrics
-  ours.push(performance.now() - start)
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'depthgate-bench-'))
 try {
   const files = [join(folder, 'golden.npy'), join(folder, 'actual.npy')]
   writeFileSync(files[0], npy(golden, SIDE))
   writeFileSync(files[1], npy(actual, SIDE))
   const one = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', MKL_NUM_THREADS: '1' }
-  const child = spawnSync(python, [join(here, 'metrics.py'), ...files, String(RUNS)], {
-    encoding: 'utf8',
+  const child = spawn(python, [join(here, 'metrics.py'), ...files], {
     env: { ...process.env, ...one },
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
-  if (child.status !== 0) throw new Error(`${python} failed: ${child.error?.message ?? child.stderr}`)
-  const numpy = JSON.parse(child.stdout)
+  const failed = new Promise((_, reject) => {
+    child.on('error', reject)
+  })
+  failed.catch(() => {})
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const answer = async () => {
+    const { value, done } = await Promise.race([lines.next(), failed])
+    if (done) throw new Error(`${python} ended early`)
+    return JSON.parse(value)
+  }
 
-  const [fast, slow] = [middle(ours), middle(numpy.times)]
-  console.log(`${SIDE}×${SIDE} float32, median of ${RUNS} runs after warm-up, one thread each`)
-  console.log(`measure  ${fast.toFixed(1)} ms (best ${Math.min(...ours).toFixed(1)})`)
-  console.log(`numpy    ${slow.toFixed(1)} ms (best ${Math.min(...numpy.times).toFixed(1)})`)
-  console.log(`ratio    ${(slow / fast).toFixed(1)}`)
-  const apart = Object.entries(numpy.metrics).map(([name, value]) => [name, distance(metrics[name], value)])
+  const expected = await answer()
+  let { metrics } = measure(pair)
+  for (let i = 0; i < 7; i++) measure(pair)
+  // in turns, so that whatever else the machine does slows both alike
+  const ours = []
+  const theirs = []
+  for (let i = 0; i < RUNS; i++) {
+    const start = performance.now()
+    metrics = measure(pair).metrics
+    ours.push(performance.now() - start)
+    child.stdin.write('\n')
+    theirs.push(await answer())
+  }
+  child.stdin.end()
+
+  const row = (name, times) =>
+    console.log(`${name} ${middle(times).toFixed(1)} ms (best ${Math.min(...times).toFixed(1)})`)
+  console.log(`${SIDE}×${SIDE} float32, median of ${RUNS} runs in turns after warm-up, one thread each`)
+  row('measure ', ours)
+  row('numpy   ', theirs)
+  console.log(`ratio    ${(middle(theirs) / middle(ours)).toFixed(1)}`)
+  const apart = Object.entries(expected).map(([name, value]) => [name, distance(metrics[name], value)])
   if (apart.length !== Object.keys(metrics).length) throw new Error('The two list different metrics.')
   const [name, far] = apart.reduce((worst, next) => (next[1] > worst[1] ? next : worst))
   console.log(`largest relative disagreement ${far.toExponential(2)} (${name})`)

@@ -1,8 +1,28 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { DepthgateError, messageOf } from './errors.ts'
+
+/** The whole file. Errors name the file, what is wrong with it and `wayOut`, which begins with a capital. */
+export function readSource(path: string, code: string, wayOut: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw unreadable(path, cause, code, wayOut)
+  }
+}
+
+function unreadable(path: string, cause: unknown, code: string, wayOut: string): DepthgateError {
+  const reason = (cause as NodeJS.ErrnoException).code
+  const fault =
+    reason === 'ENOENT'
+      ? 'does not exist'
+      : reason === 'EISDIR'
+        ? 'is a directory, not a file'
+        : `cannot be read (${messageOf(cause)})`
+  return new DepthgateError(code, `${path}: ${fault}. ${wayOut}`, { cause })
+}
 
 /** Writes a file whole or not at all (temporary name, fsync, rename) and makes its folder. */
 export function writeWhole(path: string, content: string | Uint8Array): void {
@@ -39,7 +59,12 @@ export function sha256(content: Uint8Array | string): string {
 
 /** SHA-256 of a file of any size, read in pieces: Node refuses to read more than 2 GiB at once. */
 export function sha256File(path: string): string {
-  const file = openSync(path, 'r')
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (cause) {
+    throw unreadable(path, cause, 'read', 'Restore it, or correct the path')
+  }
   try {
     const hash = createHash('sha256')
     const piece = Buffer.allocUnsafe(Math.max(1, Math.min(fstatSync(file).size, 1 << 24)))

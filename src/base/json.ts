@@ -4,7 +4,8 @@ import { DepthgateError, messageOf } from './errors.ts'
 export function parseJson(text: string, file: string, code: string): unknown {
   let data: unknown
   try {
-    data = JSON.parse(text)
+    // editors on Windows begin a file with a mark that JSON does not know
+    data = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (cause) {
     const conflict = /^(<{7}|={7}|>{7})/m.test(text) ? '. It holds merge-conflict marks: resolve them' : ''
     throw new DepthgateError(code, `${file}: is not JSON (${messageOf(cause)})${conflict}`, { cause })

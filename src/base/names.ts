@@ -2,10 +2,12 @@ import { closestMatch } from 'leven'
 import { DepthgateError } from './errors.ts'
 
 const segment = /^[a-z0-9_-][a-z0-9._-]*$/
+/** Names that every JavaScript object answers to. */
+const inherited = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Whether `name` is one safe path segment: `[a-z0-9._-]`, no leading dot, so that it can never leave its folder. */
 export function isName(name: string): boolean {
-  return segment.test(name)
+  return segment.test(name) && !inherited.has(name)
 }
 
 /** Throws unless `name` is a safe path segment. `what` is how the error calls it. */
@@ -25,9 +27,9 @@ export function toName(text: string): string {
     .replace(/^[.-]+|-+$/g, '')
 }
 
-/** "; did you mean …?" for a mistyped name, or what there is. */
+/** "; did you mean …?" for a mistyped name, or what there is; ends the sentence. */
 export function didYouMean(name: string, known: readonly string[]): string {
-  if (known.length === 0) return '; there are none'
+  if (known.length === 0) return '; there are none.'
   const near = closestMatch(name, [...known], { maxDistance: Math.max(2, Math.floor(name.length / 3)) })
-  return near ? `; did you mean ${JSON.stringify(near)}?` : `; there are: ${known.join(', ')}`
+  return near ? `; did you mean ${JSON.stringify(near)}?` : `; there are: ${known.join(', ')}.`
 }

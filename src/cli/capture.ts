@@ -11,7 +11,7 @@ export const capture: Command = {
   help: `depthgate capture --model FILE.py:FACTORY --scenes GLOB --out golden/NAME --output NAME=KIND … [options]
 
   --model FILE.py:FACTORY  a function without arguments that returns a torch.nn.Module in FP32
-  --scenes GLOB            PNG pictures or .npy tensors at the network's input size; may be given several times
+  --scenes GLOB …          PNG pictures or .npy tensors at the network's input size; may be given several times
   --out FOLDER             where the goldens go; its last segment is the model's name
   --output NAME=KIND       the network's outputs, in the order that it returns them; NAME as in the ONNX. KIND:
                            ${outputKinds.slice(0, 3).join(', ')},
@@ -28,7 +28,7 @@ is derived and kept as the output "depth".
   depthgate capture --model model.py:build --scenes 'scenes/*.png' --out golden/midas --output depth=relative-inverse-depth
 `,
   async run(args) {
-    const { values } = parse('capture', args, {
+    const { values, positionals } = parse('capture', args, {
       model: { type: 'string' },
       scenes: { type: 'string', multiple: true, default: [] as string[] },
       out: { type: 'string' },
@@ -50,7 +50,8 @@ is derived and kept as the output "depth".
       )
     const golden = await runCapture({
       model: values.model!,
-      scenes: values.scenes,
+      // an unquoted glob is spread by the shell: the first file comes with the flag, the others alone
+      scenes: [...values.scenes, ...positionals],
       out: values.out!,
       outputs: outputsOf(values.output),
       input: preprocessingOf(values.mean, values.std),
@@ -68,19 +69,16 @@ is derived and kept as the output "depth".
   },
 }
 
-function outputsOf(pairs: readonly string[]): Record<string, OutputKind> {
-  const outputs: Record<string, OutputKind> = {}
+function outputsOf(pairs: readonly string[]): [name: string, kind: OutputKind][] {
+  const outputs = new Map<string, OutputKind>()
   for (const pair of pairs) {
     const [name = '', kind = ''] = pair.split('=')
     if (!(outputKinds as readonly string[]).includes(kind))
-      throw new DepthgateError(
-        'usage',
-        `--output ${pair}: write NAME=KIND${kind ? didYouMean(kind, outputKinds) : `; KIND is one of ${outputKinds.join(', ')}`}`,
-      )
-    if (outputs[name]) throw new DepthgateError('usage', `--output ${pair}: ${name} is named twice`)
-    outputs[name] = kind as OutputKind
+      throw new DepthgateError('usage', `--output ${pair}: write NAME=KIND${didYouMean(kind, outputKinds)}`)
+    if (outputs.has(name)) throw new DepthgateError('usage', `--output ${pair}: ${name} is named twice`)
+    outputs.set(name, kind as OutputKind)
   }
-  return outputs
+  return [...outputs]
 }
 
 /** `--mean` and `--std` as the manifest keeps them. */

@@ -1,12 +1,12 @@
-import { DepthgateError } from '../base/errors.ts'
+import { DepthgateError, messageOf } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { didYouMean } from '../base/names.ts'
-import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
+import { asDepthMap, type DepthMap, formatShape } from '../depth/depth-map.ts'
 import { readNpy } from '../depth/npy.ts'
 import { encodeImage, readImage } from '../depth/png.ts'
 import { type Precision, precisions } from '../engines/engine.ts'
 import { judge } from '../gate/judge.ts'
-import { toleranceFor } from '../gate/tolerance.ts'
+import { limitNames, toleranceFor } from '../gate/tolerance.ts'
 import type { MapVerdict } from '../gate/verdict.ts'
 import { countsText, fail, metricsTable, pass, worstText } from '../report/phrase.ts'
 import { comparisonPicture } from '../report/picture.ts'
@@ -22,7 +22,8 @@ const options = {
   json: { type: 'boolean', default: false },
 } as const
 
-const pairForm = /^[A-Za-z][A-Za-z0-9]*=/
+/** `absRel=0.02` alone: a limit, where a file name of that form would be a strange one. */
+const isLimit = (text: string) => limitNames.some(name => text.startsWith(`${name}=`))
 
 /** Compares two depth maps of one shape. */
 export const compare: Command = {
@@ -43,13 +44,7 @@ Exit code: 0 within the limits, 1 not, 2 the maps cannot be compared.
 `,
   async run(args) {
     const { values, positionals } = parse('compare', args, options)
-    try {
-      return compareFiles(values, positionals)
-    } catch (thrown) {
-      if (values.json && thrown instanceof DepthgateError)
-        console.log(honestJson({ error: { code: thrown.code, message: thrown.message } }))
-      throw thrown
-    }
+    return compareFiles(values, positionals)
   },
 }
 
@@ -58,14 +53,14 @@ function compareFiles(
   positionals: string[],
 ): number {
   // `--tolerance a=1 b=2` reads naturally, so pairs that stand alone count as tolerances
-  const paths = positionals.filter(text => !pairForm.test(text))
+  const paths = positionals.filter(text => !isLimit(text))
   const [actualPath, goldenPath] = paths
   if (actualPath === undefined || goldenPath === undefined || paths.length > 2)
     throw new DepthgateError(
       'usage',
       `depthgate compare takes two files, ACTUAL.npy GOLDEN.npy, got ${paths.length}. See: depthgate compare --help`,
     )
-  const tolerance = toleranceOf([...values.tolerance, ...positionals.filter(text => pairForm.test(text))])
+  const tolerance = toleranceOf([...values.tolerance, ...positionals.filter(text => isLimit(text))])
   const range = {
     ...(values.min !== undefined && { min: numberOf('--min', values.min) }),
     ...(values.max !== undefined && { max: numberOf('--max', values.max) }),
@@ -84,20 +79,29 @@ function compareFiles(
     actual,
     tolerance: toleranceFor('relative-depth', values.precision as Precision, tolerance),
     range,
-    ...(values.mask !== undefined && { mask: readMask(values.mask) }),
+    ...(values.mask !== undefined && { mask: readMask(values.mask, golden.shape) }),
   })
   if (verdict.type !== 'map')
     throw new DepthgateError(
       'compare',
       `${actualPath} and ${goldenPath} cannot be compared: ${verdict.reason}`,
     )
-  if (values.picture !== undefined)
-    writeWhole(
-      values.picture,
-      encodeImage(comparisonPicture(`${actualPath} against ${goldenPath}`, golden, actual, verdict)),
-    )
   console.log(values.json ? jsonText(verdict) : text(verdict, actualPath, goldenPath))
+  if (values.picture !== undefined)
+    writePicture(
+      values.picture,
+      comparisonPicture(`${actualPath} against ${goldenPath}`, golden, actual, verdict),
+    )
   return verdict.pass ? 0 : 1
+}
+
+/** After the verdict is told; a picture that cannot be written does not change it. */
+function writePicture(path: string, picture: ReturnType<typeof comparisonPicture>): void {
+  try {
+    writeWhole(path, encodeImage(picture))
+  } catch (thrown) {
+    console.error(`note: ${messageOf(thrown)}`)
+  }
 }
 
 /** Both maps; leading axes of length 1 go, and where only one file is a batch the shapes are told as they are. */
@@ -112,10 +116,19 @@ function readPair(actualPath: string, goldenPath: string): [actual: DepthMap, go
   ]
 }
 
-function readMask(path: string): Uint8Array {
+/** One byte a pixel: not 0 where the picture is not black. */
+function readMask(path: string, shape: readonly number[]): Uint8Array {
   const image = readImage(path)
   const [height = 0, width = 0] = image.shape
-  return Uint8Array.from({ length: height * width }, (_, i) => image.get(Math.floor(i / width), i % width, 0))
+  if (height !== shape[0] || width !== shape[1])
+    throw new DepthgateError(
+      'compare',
+      `${path}: the mask is ${formatShape([height, width])}, the maps are ${formatShape(shape)}`,
+    )
+  return Uint8Array.from({ length: height * width }, (_, i) => {
+    const [y, x] = [Math.floor(i / width), i % width]
+    return image.get(y, x, 0) | image.get(y, x, 1) | image.get(y, x, 2)
+  })
 }
 
 function jsonText({ pass, reason, metrics, worst, limits, counts }: MapVerdict): string {

@@ -1,3 +1,4 @@
+import { DepthgateError } from '../base/errors.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { type CaseResult, type Filter, planGate, runGate } from '../gate/gate.ts'
 import { writeEvidence } from '../report/evidence.ts'
@@ -19,7 +20,7 @@ Exit code: 0 all pass, 1 a comparison failed, 2 the run itself is broken: bad co
 Pictures of failures go to .depthgate/failures.
 `,
   async run(args) {
-    const { values } = parse('gate', args, {
+    const { values, positionals } = parse('gate', args, {
       model: { type: 'string', multiple: true },
       scene: { type: 'string', multiple: true },
       precision: { type: 'string', multiple: true },
@@ -27,6 +28,11 @@ Pictures of failures go to .depthgate/failures.
       config: { type: 'string' },
       json: { type: 'boolean', default: false },
     })
+    if (positionals.length > 0)
+      throw new DepthgateError(
+        'usage',
+        `depthgate gate takes no ${JSON.stringify(positionals[0])}. To choose, use --model, --scene, --precision`,
+      )
     const config = loadConfig(values.config)
     const filter: Filter = {
       ...(values.model && { models: values.model }),

@@ -18,7 +18,7 @@ export const importCommand: Command = {
     .join('; ')}
   --source TEXT       where the arrays came from: model, weights, torch, device
   --fov DEG           the horizontal field of view, where the model predicts one
-  --output NAME       the ONNX output that gives this map (depth)
+  --output NAME       the ONNX output that gives this map (depth; for canonical inverse_depth)
   --fov-output NAME   the ONNX output that gives the field of view (fov_deg)
   --mean R,G,B --std R,G,B   for a picture: (pixel / 255 - mean) / std, RGB, NCHW (0,0,0 and 1,1,1)
   --goldens FOLDER    the folder of all goldens (golden)
@@ -34,7 +34,7 @@ export const importCommand: Command = {
       unit: { type: 'string' },
       source: { type: 'string' },
       fov: { type: 'string' },
-      output: { type: 'string', default: 'depth' },
+      output: { type: 'string' },
       'fov-output': { type: 'string', default: 'fov_deg' },
       mean: { type: 'string', default: '0,0,0' },
       std: { type: 'string', default: '1,1,1' },
@@ -66,7 +66,7 @@ export const importCommand: Command = {
       input: values.input!,
       depth: values.depth!,
       unit: values.unit as keyof typeof importUnits,
-      output: values.output,
+      output: values.output ?? (values.unit === 'canonical' ? 'inverse_depth' : 'depth'),
       fovOutput: values['fov-output'],
       source: values.source!,
       preprocessing: preprocessingOf(values.mean, values.std),

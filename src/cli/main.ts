@@ -56,6 +56,8 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (thrown) {
   // what a person can mend is told in words; anything else is a fault of depthgate and keeps its stack
+  if (thrown instanceof DepthgateError && process.argv.includes('--json'))
+    console.log(JSON.stringify({ error: { code: thrown.code, message: thrown.message } }))
   console.error(thrown instanceof DepthgateError ? `depthgate: ${fromHere(thrown.message)}` : thrown)
   process.exitCode = 2
 }

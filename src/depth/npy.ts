@@ -1,9 +1,10 @@
 import ndarray, { type NdArray } from 'ndarray'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { readSource } from '../base/files.ts'
 import { type FloatArray, formatShape } from './depth-map.ts'
 import { halfToFloat } from './half.ts'
 import { type Literal, parseLiteral } from './python-literal.ts'
-import { latin1, looksLike, readSource } from './source.ts'
+import { latin1, looksLike } from './source.ts'
 
 // The format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 

@@ -2,8 +2,9 @@ import { crc32, inflateSync } from 'node:zlib'
 import ndarray, { type NdArray } from 'ndarray'
 import { PNG } from 'pngjs'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { readSource } from '../base/files.ts'
 import { formatShape } from './depth-map.ts'
-import { latin1, looksLike, readSource } from './source.ts'
+import { latin1, looksLike } from './source.ts'
 
 const copyAgain = 'Copy or export the picture again'
 /** 16384 × 16384: a header that claims more is damaged, or would fill the memory. */

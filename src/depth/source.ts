@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { DepthgateError, messageOf } from '../base/errors.ts'
-
 const signatures: readonly [bytes: string, what: string][] = [
   ['\x93NUMPY', 'an .npy file'],
   ['\x89PNG', 'a PNG'],
@@ -22,24 +19,6 @@ export function looksLike(bytes: Uint8Array): string | undefined {
   if (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)
     return 'a Python pickle (never opened here: it can run code)'
   return signatures.find(([start]) => head.startsWith(start))?.[1]
-}
-
-/** The whole file. Errors name the file, what is wrong with it and `wayOut`, which begins with a capital. */
-export function readSource(path: string, code: string, wayOut: string): Uint8Array {
-  let bytes: Uint8Array
-  try {
-    bytes = readFileSync(path)
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code
-    const fault =
-      reason === 'ENOENT'
-        ? 'does not exist'
-        : reason === 'EISDIR'
-          ? 'is a directory, not a file'
-          : `cannot be read (${messageOf(cause)})`
-    throw new DepthgateError(code, `${path}: ${fault}. ${wayOut}`, { cause })
-  }
-  return bytes
 }
 
 export function latin1(bytes: Uint8Array): string {

@@ -15,13 +15,13 @@ export function scenes(model: string): string[] {
  */
 export async function infer(
   model: string,
-  options: InferOptions & { attribute?: boolean },
+  { attribute: always, ...options }: InferOptions & { attribute?: boolean },
 ): Promise<Inference> {
   const found = findModel(loadConfig(), model)
   const inference = await inferModel(found, options)
-  if (options.attribute === false) return inference
+  if (always === false) return inference
   const { verdict } = judgeInference(found, inference)
-  if (verdict.pass && !options.attribute) return inference
+  if (verdict.pass && !always) return inference
   const attribution = await attribute(found, inference, verdict)
   return attribution ? { ...inference, attribution } : inference
 }

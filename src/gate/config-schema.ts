@@ -63,6 +63,7 @@ export const configSchema = {
           },
           golden: text,
           input: text,
+          ignoreOutputs: { type: 'array', items: text },
           outputs: { type: 'object', additionalProperties: output },
           provider: text,
           fusion: { enum: ['on', 'off'] },

@@ -8,9 +8,11 @@ import { didYouMean } from '../base/names.ts'
 import { checkRealm } from '../base/realm.ts'
 import { validated } from '../base/validate.ts'
 import type { Precision } from '../engines/engine.ts'
+import { isFov } from '../golden/kinds.ts'
 import { type Golden, openGolden } from '../golden/store.ts'
 import { configSchema } from './config-schema.ts'
 import type { Config, ModelConfig } from './define-config.ts'
+import { appliesTo, type LimitName } from './tolerance.ts'
 
 const fileNames = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json'].map(extension => `depthgate.config.${extension}`)
 
@@ -105,10 +107,32 @@ export function findModel({ file, root, config }: LoadedConfig, name: string): M
           'config',
           `${file}: model ${name} sets limits for the output ${JSON.stringify(output)}, which its golden does not have${didYouMean(output, Object.keys(golden.manifest.outputs))}`,
         )
+    refuseIdleKeys(found, golden, `${file}: model ${name}`)
     model = { name, config: found, golden, file, root }
     models.set(key, model)
   }
   return model
+}
+
+/** Keys that would be read by nobody: limits and ranges of the other kind of output, ONNX names of derived ones. */
+function refuseIdleKeys(config: ModelConfig, { manifest }: Golden, where: string): void {
+  for (const [output, { onnx, range, tolerance }] of Object.entries(config.outputs ?? {})) {
+    const { kind, derived } = manifest.outputs[output]!
+    if (range && isFov(kind))
+      throw new DepthgateError('config', `${where}: output ${output} is a field of view, which has no range`)
+    if (onnx !== undefined && derived)
+      throw new DepthgateError(
+        'config',
+        `${where}: output ${output} is derived outside the network, so no ONNX output gives it. Remove \`onnx\` there`,
+      )
+    for (const [precision, limits] of Object.entries(tolerance ?? {}))
+      for (const name of Object.keys(limits ?? {}))
+        if (!appliesTo(name as LimitName, kind))
+          throw new DepthgateError(
+            'config',
+            `${where}: output ${output}, ${precision}: ${name} is no limit of ${isFov(kind) ? 'a field of view; fovErrorDeg is' : 'a map'}`,
+          )
+  }
 }
 
 /** The model's scenes, in the order of their names. A golden without scenes is an error: it would compare nothing. */

@@ -23,6 +23,8 @@ export interface ModelConfig {
   golden?: string
   /** Name of the ONNX's input, checked when it is given. */
   input?: string
+  /** Outputs of the ONNX that are left unjudged on purpose; any other that no golden holds is an error. */
+  ignoreOutputs?: string[]
   /** By the golden's output names. */
   outputs?: { [output: string]: OutputConfig }
   /** Execution provider of ONNX Runtime; by default `cpu`. */

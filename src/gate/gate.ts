@@ -124,7 +124,11 @@ async function runCase(item: Case, attributeAll: boolean): Promise<CaseRun> {
       comparisons,
     }
   } catch (thrown) {
-    if (!(thrown instanceof DepthgateError)) throw thrown
-    return { result: { type: 'broken', case: item, error: thrown.message }, comparisons: [] }
+    // one case never ends the gate; what is no DepthgateError is a fault of depthgate's own, and its stack is needed
+    const error =
+      thrown instanceof DepthgateError
+        ? thrown.message
+        : `depthgate itself failed: ${(thrown as Error).stack ?? thrown}`
+    return { result: { type: 'broken', case: item, error }, comparisons: [] }
   }
 }

@@ -1,7 +1,8 @@
 import { DepthgateError } from '../base/errors.ts'
+import { checkChoice, checkKeys } from '../base/options.ts'
 import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
 import { metricDepth } from '../depth/metric-depth.ts'
-import type { Engine, Fingerprint, Fusion, Precision } from '../engines/engine.ts'
+import { type Engine, type Fingerprint, type Fusion, type Precision, precisions } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
 import { readInput, type Truth } from '../golden/store.ts'
@@ -18,6 +19,13 @@ export interface InferOptions {
   /** By default the model's own in the config, else `cpu`. */
   provider?: string
 }
+
+const optionNames: readonly string[] = [
+  'scene',
+  'precision',
+  'fusion',
+  'provider',
+] satisfies (keyof InferOptions)[]
 
 const brand = Symbol.for('depthgate.inference')
 
@@ -46,6 +54,9 @@ export function isInference(value: unknown): value is Inference {
 
 /** Runs the engine of one precision on one scene of a model. */
 export async function inferModel(model: Model, options: InferOptions): Promise<Inference> {
+  checkKeys(options, optionNames, 'infer')
+  checkChoice(options.precision, precisions, 'infer: precision')
+  checkChoice(options.fusion, ['on', 'off'], 'infer: fusion')
   const { scene } = options
   const precision = options.precision ?? 'fp32'
   const tensor = readInput(model.golden, scene)
@@ -56,6 +67,7 @@ export async function inferModel(model: Model, options: InferOptions): Promise<I
     const { outputs: specs } = model.golden.manifest
     const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
     const onnxName = (output: string) => model.config.outputs?.[output]?.onnx ?? output
+    refuseExtraOutputs(model, engine, request.onnx, wanted.map(onnxName))
     const { outputs: arrays, milliseconds } = await engine.run(
       tensor,
       wanted.map(onnxName),
@@ -85,6 +97,24 @@ export async function inferModel(model: Model, options: InferOptions): Promise<I
       depth: outputs[primaryOutput(specs)] as DepthMap,
     } as const
   })
+}
+
+/** An output that nobody judges is a hole in the gate, unless the config says that it is meant. */
+function refuseExtraOutputs(
+  { config, file, name }: Model,
+  engine: Engine,
+  onnx: string,
+  wanted: readonly string[],
+): void {
+  const ignored = config.ignoreOutputs ?? []
+  const extra = engine.outputs
+    .map(output => output.name)
+    .filter(output => !wanted.includes(output) && !ignored.includes(output))
+  if (extra.length > 0)
+    throw new DepthgateError(
+      'onnx',
+      `${onnx}: has the output${extra.length > 1 ? 's' : ''} ${extra.join(', ')}, which no golden holds. Capture it too, or write \`ignoreOutputs: ${JSON.stringify(extra)}\` for ${name} in ${file}`,
+    )
 }
 
 function scalar(data: ArrayLike<number>, name: string): number {

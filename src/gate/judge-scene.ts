@@ -1,6 +1,6 @@
 import type { DepthMap } from '../depth/depth-map.ts'
 import type { Precision } from '../engines/engine.ts'
-import { primaryOutput } from '../golden/kinds.ts'
+import { isFov, primaryOutput } from '../golden/kinds.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import type { Model } from './config.ts'
 import type { Inference } from './infer.ts'
@@ -27,16 +27,17 @@ export function judgeInference(model: Model, inference: Inference, options: Judg
   const comparisons = Object.keys(model.golden.manifest.outputs).map(output =>
     comparison(model, inference.scene, output, inference.outputs[output], inference.precision, options),
   )
+  const outputs = comparisons.map(judge)
   const { scene, precision, fingerprint, notes, attribution } = inference
   return {
     comparisons,
     verdict: {
-      ...sum(comparisons.map(judge)),
+      ...sum(outputs),
       model: model.name,
       scene,
       precision,
       fingerprint,
-      notes: [...notes],
+      notes: [...notes, ...coverageNotes(outputs)],
       ...(attribution && { attribution }),
     },
   }
@@ -52,9 +53,10 @@ export function judgeMapAlone(
   const precision = options.precision ?? 'fp32'
   const output = options.output ?? primaryOutput(model.golden.manifest.outputs)
   const comparisons = [comparison(model, scene, output, map, precision, options)]
+  const outputs = comparisons.map(judge)
   return {
     comparisons,
-    verdict: { ...sum(comparisons.map(judge)), model: model.name, scene, precision, notes: [] },
+    verdict: { ...sum(outputs), model: model.name, scene, precision, notes: coverageNotes(outputs) },
   }
 }
 
@@ -69,7 +71,7 @@ function comparison(
   const golden = readTruth(model.golden, scene, output)
   const { kind } = model.golden.manifest.outputs[output]!
   const config = model.config.outputs?.[output]
-  const isMap = kind !== 'fov'
+  const isMap = !isFov(kind)
   return {
     output,
     kind,
@@ -79,6 +81,19 @@ function comparison(
     ...(config?.range && { range: config.range }),
     ...(isMap && mask && { mask }),
   }
+}
+
+/** A verdict over so small a share of the pixels deserves a word, even where it passes. */
+const fewPixels = 0.01
+
+function coverageNotes(outputs: readonly OutputVerdict[]): string[] {
+  return outputs.flatMap(output =>
+    output.type === 'map' && output.metrics.coverage < fewPixels
+      ? [
+          `${output.output}: only ${output.counts.compared} of ${output.counts.pixels} pixels were compared; check the golden, its range and the mask`,
+        ]
+      : [],
+  )
 }
 
 function sum(outputs: OutputVerdict[]): Pick<Verdict, 'pass' | 'reason' | 'outputs'> {

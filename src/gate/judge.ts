@@ -5,8 +5,8 @@ import type { Truth } from '../golden/store.ts'
 import { catalogue, fovErrorDeg, type Measurement, measure } from '../metrics/index.ts'
 import type { Range } from './define-config.ts'
 import { figure } from './figure.ts'
-import { type Limit, type LimitName, limitNames, type Tolerance } from './tolerance.ts'
-import type { FovVerdict, IncomparableVerdict, LimitResult, MapVerdict, OutputVerdict } from './verdict.ts'
+import { appliesTo, type Limit, type LimitName, limitNames, type Tolerance } from './tolerance.ts'
+import type { IncomparableVerdict, LimitResult, MapVerdict, OutputVerdict } from './verdict.ts'
 
 /** One output of an engine beside what PyTorch produced for it. */
 export interface Comparison {
@@ -63,11 +63,8 @@ function judgeMap(comparison: Comparison, golden: DepthMap, actual: DepthMap): O
       'nothing-valid',
       `no pixel of the golden counts: of ${pixels}, ${goldenNonFinite} are not finite, ${outside} are outside ${rangeText(range)}, ${masked} are masked. Nothing was compared`,
     )
-  const limits = hold(
-    comparison.tolerance,
-    name => metrics[name as keyof typeof metrics],
-    measurement.goldenMean,
-  )
+  const limits = hold(comparison, name => metrics[name as keyof typeof metrics], measurement.goldenMean)
+  if (limits.length === 0) return unlimited(comparison)
   const pass = actualNonFinite === 0 && limits.every(limit => limit.pass)
   const verdict: MapVerdict = {
     type: 'map',
@@ -83,8 +80,10 @@ function judgeMap(comparison: Comparison, golden: DepthMap, actual: DepthMap): O
   return verdict
 }
 
-function judgeFov({ output, kind, tolerance }: Comparison, golden: number, actual: number): FovVerdict {
-  const limits = hold(tolerance, () => fovErrorDeg(golden, actual), golden)
+function judgeFov(comparison: Comparison, golden: number, actual: number): OutputVerdict {
+  const { output, kind } = comparison
+  const limits = hold(comparison, () => fovErrorDeg(golden, actual), golden)
+  if (limits.length === 0) return unlimited(comparison)
   const finite = Number.isFinite(actual)
   const pass = finite && limits.every(limit => limit.pass)
   const seen = `${figure(actual)}° instead of ${figure(golden)}°`
@@ -96,19 +95,29 @@ function judgeFov({ output, kind, tolerance }: Comparison, golden: number, actua
   return { type: 'fov', output, kind, pass, reason, golden, actual, limits }
 }
 
+/** The limit of this name that is in force for this output, if any. */
+function stated({ tolerance, kind }: Comparison, name: LimitName): Exclude<Limit, false> | undefined {
+  const limit = tolerance[name]
+  return limit === false || !appliesTo(name, kind) ? undefined : limit
+}
+
 /** Holds values against limits. A value that is not a number never passes. */
-function hold(tolerance: Tolerance, valueAt: (name: LimitName) => number, goldenMean: number): LimitResult[] {
+function hold(
+  comparison: Comparison,
+  valueAt: (name: LimitName) => number,
+  goldenMean: number,
+): LimitResult[] {
   const results: LimitResult[] = []
   for (const name of limitNames) {
-    const stated = tolerance[name]
-    if (stated === undefined || stated === false) continue
-    const limit = absolute(stated, goldenMean)
+    const set = stated(comparison, name)
+    if (set === undefined) continue
+    const limit = absolute(set, goldenMean)
     const value = valueAt(name)
     const { better } = catalogue[name]
     const loss = better === 'lower' ? value : better === 'higher' ? 1 - value : Math.abs(value - 1)
     const allowed = better === 'higher' ? 1 - limit : limit
     const pass = better === 'higher' ? value >= limit : loss <= limit
-    results.push({ name, value, limit, stated: String(stated), pass, used: usedShare(loss, allowed) })
+    results.push({ name, value, limit, stated: String(set), pass, used: usedShare(loss, allowed) })
   }
   return results
 }
@@ -158,9 +167,7 @@ function times(used: number): string {
 
 function closest(limits: LimitResult[]): string {
   const nearest = limits.reduce<LimitResult | undefined>((a, b) => (a && a.used >= b.used ? a : b), undefined)
-  return nearest
-    ? `within tolerance; nearest its limit: ${nearest.name} at ${figure(nearest.used * 100)} %`
-    : 'no limit is set'
+  return `within tolerance; nearest its limit: ${nearest!.name} at ${figure(nearest!.used * 100)} %`
 }
 
 function rangeText(range: Range | undefined): string {
@@ -178,6 +185,15 @@ function shapeReason(golden: readonly number[], actual: readonly number[]): stri
         ? '; it is a batch: pick one map of it'
         : '; an engine at another size is another network: do not resize, export at the size of the goldens'
   return `the engine gave ${formatShape(actual)}, the golden is ${formatShape(golden)}${hint}`
+}
+
+/** Without a limit anything would pass. */
+function unlimited(comparison: Comparison): IncomparableVerdict {
+  return incomparable(
+    comparison,
+    'no-limit',
+    'no limit is set, so anything would pass. Set one, or leave the defaults on',
+  )
 }
 
 function incomparable(

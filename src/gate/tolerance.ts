@@ -1,4 +1,6 @@
-import type { Precision } from '../engines/engine.ts'
+import { checkChoice } from '../base/options.ts'
+import { type Precision, precisions } from '../engines/engine.ts'
+import { isFov } from '../golden/kinds.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import { catalogue, type MetricName } from '../metrics/index.ts'
 
@@ -76,13 +78,27 @@ const defaultFovErrorDeg = {
   fp8: 1,
 } as const satisfies Record<Precision, number>
 
-/** The limits in force for one output: the defaults of its precision, under what the config and the call say. */
+/** Whether a limit of this name can be held against an output of this kind. */
+export function appliesTo(name: LimitName, kind: OutputKind): boolean {
+  return (name === 'fovErrorDeg') === isFov(kind)
+}
+
+/**
+ * The limits in force for one output: the defaults of its precision, under what the config and the call say. A limit
+ * that is `undefined` leaves the one below it in force; only `false` takes it away.
+ */
 export function toleranceFor(
   kind: OutputKind,
   precision: Precision,
   ...overrides: readonly (Tolerance | undefined)[]
 ): Tolerance {
-  const defaults: Tolerance =
-    kind === 'fov' ? { fovErrorDeg: defaultFovErrorDeg[precision] } : defaultTolerance[precision]
-  return Object.assign({}, defaults, ...overrides)
+  // a mistyped precision would have no limits at all
+  checkChoice(precision, precisions, 'precision')
+  const tolerance: Tolerance = isFov(kind)
+    ? { fovErrorDeg: defaultFovErrorDeg[precision] }
+    : { ...defaultTolerance[precision] }
+  for (const override of overrides)
+    for (const [name, limit] of Object.entries(override ?? {}))
+      if (limit !== undefined) tolerance[name as LimitName] = limit
+  return tolerance
 }

@@ -50,7 +50,7 @@ export interface FovVerdict extends OutputBase {
 /** An output that could not be compared at all. Always a failure. */
 export interface IncomparableVerdict extends OutputBase {
   type: 'incomparable'
-  cause: 'missing' | 'shape' | 'type' | 'nothing-valid'
+  cause: 'missing' | 'shape' | 'type' | 'nothing-valid' | 'no-limit'
   pass: false
 }
 

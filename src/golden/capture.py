@@ -12,6 +12,7 @@ import math
 import os
 import platform
 import sys
+import threading
 
 # cuBLAS is only deterministic with a fixed workspace, and reads this when CUDA starts.
 os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
@@ -121,8 +122,8 @@ def run(request):
     facts_weights = weights_hash(model)
     model.to(device)
 
-    kinds = request["outputs"]
-    names = list(kinds)
+    kinds = dict(map(tuple, request["outputs"]))
+    names = [name for name, _ in request["outputs"]]
     canonical = next((n for n in names if kinds[n] == "canonical-inverse-depth"), None)
     fov = next((n for n in names if kinds[n] == "fov"), None)
     derived = request["derived"]
@@ -165,7 +166,16 @@ def run(request):
     }
 
 
+def end_with_parent():
+    """Ends this process when the one that started it is gone: its end of standard input closes."""
+    # not sys.stdin: a thread inside its buffer would make the interpreter abort at its end
+    while os.read(0, 1):
+        pass
+    os._exit(4)
+
+
 def main():
+    threading.Thread(target=end_with_parent, daemon=True).start()
     with open(sys.argv[1], encoding="utf-8") as file:
         request = json.load(file)
     try:

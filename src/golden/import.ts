@@ -1,14 +1,18 @@
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import { DepthgateError } from '../base/errors.ts'
+import { DepthgateError, messageOf } from '../base/errors.ts'
+import { readSource, sha256, writeWhole } from '../base/files.ts'
+import { withLock } from '../base/lock.ts'
 import { checkName } from '../base/names.ts'
+import type { DepthMap } from '../depth/depth-map.ts'
 import { metricDepth } from '../depth/metric-depth.ts'
 import { encodeNpy } from '../depth/npy.ts'
-import { derivedDepth } from './kinds.ts'
+import { derivedDepth, withDerived } from './kinds.ts'
 import type { Manifest, OutputKind, Preprocessing } from './manifest.ts'
+import { checkOutputName, checkSceneName } from './names.ts'
 import { imageTensor } from './preprocess.ts'
 import { type Golden, openGolden } from './store.ts'
-import { mapRecord, writeFile, writeManifest, writePreview } from './write.ts'
+import { mapRecord, writeManifest, writePreview } from './write.ts'
 
 export const importUnits = {
   m: 'metric-depth',
@@ -42,68 +46,114 @@ export interface ImportRequest {
 
 /** Adds one scene to a model's goldens from arrays that PyTorch wrote elsewhere. Nothing is written when anything is wrong. */
 export function importGolden(request: ImportRequest): Golden {
-  const model = checkName('model', request.model)
-  const scene = checkName('scene', request.scene)
+  const folder = join(request.goldens, checkName('model', request.model))
+  checkSceneName(request.scene)
+  const scene = readScene(request)
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (cause) {
+    throw new DepthgateError(
+      'write',
+      `${folder}: cannot be made (${messageOf(cause)}). Check the folder and its permissions`,
+      { cause },
+    )
+  }
+  // read, change and write of the manifest belong together: of two imports at once neither may lose the other's scene
+  return withLock(join(folder, '.lock'), () => addScene(folder, request, scene))
+}
+
+/** What an import brings: checked, and not yet written. */
+interface Incoming {
+  outputs: Manifest['outputs']
+  records: Manifest['scenes'][string]['outputs']
+  /** File name inside the scene's folder → bytes. */
+  files: Map<string, Uint8Array>
+  input: string
+  map: DepthMap
+}
+
+function readScene(request: ImportRequest): Incoming {
+  const { scene, fovDeg } = request
   const kind = importUnits[request.unit]
-  const folder = join(request.goldens, model)
-  const name = checkName('output', request.output)
-  const { fovDeg } = request
+  const name = checkOutputName(request.output)
+  if (request.source.trim() === '')
+    throw new DepthgateError('import', '--source is empty: say where the arrays came from')
   if (fovDeg !== undefined && !(fovDeg > 0 && fovDeg < 180))
     throw new DepthgateError(
       'import',
       `--fov ${fovDeg}: a horizontal field of view lies between 0 and 180 degrees`,
     )
-  if (kind === 'canonical-inverse-depth' && fovDeg === undefined)
-    throw new DepthgateError(
-      'import',
-      '--unit canonical: canonical inverse depth needs the field of view, add --fov DEG',
-    )
-
   const extension = extname(request.input)
   if (extension !== '.png' && extension !== '.npy')
     throw new DepthgateError(
       'import',
       `${request.input}: the input is a .png or .npy, exactly as the model saw it`,
     )
-  const inputBytes = readNamed(request.input)
+
+  const given: Manifest['outputs'] = { [name]: { kind } }
+  if (fovDeg !== undefined) given[checkOutputName(request.fovOutput)] = { kind: 'fov' }
+  const outputs = withDerived(given)
+
+  const inputBytes = readSource(request.input, 'import', 'Check the path')
   imageTensor(inputBytes, request.input, request.preprocessing)
-  const depthBytes = readNamed(request.depth)
+  const depthBytes = readSource(request.depth, 'import', 'Check the path')
   const { record, map } = mapRecord(depthBytes, `${scene}/${name}.npy`, request.depth)
-
-  const outputs: Manifest['outputs'] = { [name]: { kind } }
-  const files: [string, Uint8Array][] = [[record.file, depthBytes]]
-  const records: Manifest['scenes'][string]['outputs'] = { [name]: record }
-  if (fovDeg !== undefined) {
-    const fov = checkName('output', request.fovOutput)
-    outputs[fov] = { kind: 'fov' }
-    records[fov] = { value: fovDeg }
+  const incoming: Incoming = {
+    outputs,
+    records: { [name]: record },
+    files: new Map([
+      [`input${extension}`, inputBytes],
+      [`${name}.npy`, depthBytes],
+    ]),
+    input: `input${extension}`,
+    map,
   }
-  if (kind === 'canonical-inverse-depth') {
+  if (fovDeg !== undefined) incoming.records[request.fovOutput] = { value: fovDeg }
+  if (outputs[derivedDepth]?.derived) {
     const bytes = encodeNpy(metricDepth(map, fovDeg!))
-    const derived = mapRecord(bytes, `${scene}/${derivedDepth}.npy`, derivedDepth).record
-    outputs[derivedDepth] = { kind: 'metric-depth', derived: true }
-    records[derivedDepth] = derived
-    files.push([derived.file, bytes])
+    incoming.files.set(`${derivedDepth}.npy`, bytes)
+    incoming.records[derivedDepth] = mapRecord(bytes, `${scene}/${derivedDepth}.npy`, derivedDepth).record
   }
+  return incoming
+}
 
-  const manifest = existsSync(join(folder, 'manifest.json'))
-    ? extended(openGolden(folder), outputs, request)
-    : { schemaVersion: 1 as const, model, input: request.preprocessing, outputs, scenes: {} }
+/**
+ * The scene's folder is made beside its place and renamed; an older one moves aside and goes when the manifest names the
+ * new one, so that whatever is interrupted, both are still on disk.
+ */
+function addScene(folder: string, request: ImportRequest, incoming: Incoming): Golden {
+  const { scene } = request
+  const existing = existsSync(join(folder, 'manifest.json')) ? openGolden(folder) : undefined
+  const manifest = existing
+    ? extended(existing, incoming.outputs, request)
+    : {
+        schemaVersion: 1 as const,
+        model: request.model,
+        input: request.preprocessing,
+        outputs: incoming.outputs,
+        scenes: {} as Manifest['scenes'],
+      }
+  const listed = Object.hasOwn(manifest.scenes, scene)
+  if (!listed && existsSync(join(folder, scene)))
+    throw new DepthgateError(
+      'import',
+      `${join(folder, scene)}: is there, but the manifest does not name it; a crash may have left it. Remove it, or choose another name`,
+    )
 
-  // the scene's folder is made beside its place and renamed; the manifest comes last
   const staging = `.${scene}.import-${process.pid}`
+  const old = `.${scene}.old-${process.pid}`
   try {
-    const input = writeFile(folder, `${staging}/input${extension}`, inputBytes)
-    for (const [file, bytes] of files) writeFile(folder, file.replace(scene, staging), bytes)
-    writePreview(folder, staging, map, kind)
+    for (const [file, bytes] of incoming.files) writeWhole(join(folder, staging, file), bytes)
+    writePreview(folder, staging, incoming.map, importUnits[request.unit])
     manifest.scenes[scene] = {
-      input: { ...input, file: `${scene}/input${extension}` },
-      outputs: records,
+      input: { file: `${scene}/${incoming.input}`, sha256: sha256(incoming.files.get(incoming.input)!) },
+      outputs: incoming.records,
       source: request.source,
     }
-    rmSync(join(folder, scene), { recursive: true, force: true })
+    if (listed) renameSync(join(folder, scene), join(folder, old))
     renameSync(join(folder, staging), join(folder, scene))
     writeManifest(folder, manifest)
+    rmSync(join(folder, old), { recursive: true, force: true })
   } finally {
     rmSync(join(folder, staging), { recursive: true, force: true })
   }
@@ -142,9 +192,4 @@ function extended(
       `${file}: its scenes are preprocessed with mean ${manifest.input.mean} and std ${manifest.input.std}. Give the same --mean and --std`,
     )
   return manifest
-}
-
-function readNamed(path: string): Uint8Array {
-  if (!existsSync(path)) throw new DepthgateError('import', `${path}: there is no such file`)
-  return readFileSync(path)
 }

@@ -1,3 +1,4 @@
+import { DepthgateError } from '../base/errors.ts'
 import type { Manifest, OutputKind } from './manifest.ts'
 
 export function isFov(kind: OutputKind): boolean {
@@ -25,6 +26,23 @@ export function derivation(outputs: Manifest['outputs']): { canonical: string; f
   const canonical = named('canonical-inverse-depth')
   const fov = named('fov')
   return canonical !== undefined && fov !== undefined ? { canonical, fov } : undefined
+}
+
+/** Adds the metric depth that canonical inverse depth and a field of view give. */
+export function withDerived(specs: Manifest['outputs']): Manifest['outputs'] {
+  const kinds: OutputKind[] = Object.values(specs).map(({ kind }) => kind)
+  if (!kinds.includes('canonical-inverse-depth')) return specs
+  if (!derivation(specs))
+    throw new DepthgateError(
+      'golden',
+      'canonical-inverse-depth needs the field of view: declare it with --output NAME=fov, or --fov for an import',
+    )
+  if (specs[derivedDepth])
+    throw new DepthgateError(
+      'golden',
+      `the output name ${derivedDepth} is taken by the metric depth that is derived. Name the network's output as the ONNX does, or otherwise, and map it with \`outputs: { NAME: { onnx: '${derivedDepth}' } }\` in the config`,
+    )
+  return { ...specs, [derivedDepth]: { kind: 'metric-depth', derived: true } }
 }
 
 /** The output that people look at first: metric depth where there is one, else the first map. */

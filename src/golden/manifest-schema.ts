@@ -11,9 +11,8 @@ export const mapRecord = {
     file,
     sha256: hash,
     shape: { type: 'array', items: { type: 'integer', minimum: 1 }, minItems: 2, maxItems: 2 },
-    dtype: { enum: ['float32', 'float64', 'float16'] },
   },
-  required: ['file', 'sha256', 'shape', 'dtype'],
+  required: ['file', 'sha256', 'shape'],
   additionalProperties: false,
 } as const
 

@@ -37,7 +37,6 @@ export interface FileRecord {
 
 export interface MapRecord extends FileRecord {
   shape: [number, number]
-  dtype: 'float32' | 'float64' | 'float16'
 }
 
 export interface ScalarRecord {

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { NdArray } from 'ndarray'
 import { DepthgateError } from '../base/errors.ts'
-import { sha256 } from '../base/files.ts'
+import { readSource, sha256 } from '../base/files.ts'
 import { parseJson } from '../base/json.ts'
 import { didYouMean } from '../base/names.ts'
 import { validated } from '../base/validate.ts'
@@ -11,6 +11,8 @@ import { parseNpy } from '../depth/npy.ts'
 import { isFov } from './kinds.ts'
 import type { FileRecord, Manifest, SceneRecord } from './manifest.ts'
 import { manifestSchema } from './manifest-schema.ts'
+import { checkSceneName } from './names.ts'
+import { leftBeside } from './place.ts'
 import { imageTensor } from './preprocess.ts'
 
 /** The goldens of one model: a folder with manifest.json and one folder a scene. */
@@ -30,7 +32,10 @@ export function openGolden(folder: string): Golden {
       'golden',
       `${file}: there is no golden here${interruptedCapture(folder)}. Make one with \`depthgate capture\` or \`depthgate import\``,
     )
-  const manifest = parseManifest(readFileSync(file, 'utf8'), file)
+  const manifest = parseManifest(
+    Buffer.from(readSource(file, 'golden', 'Restore it from version control')).toString('utf8'),
+    file,
+  )
   return { folder, manifest }
 }
 
@@ -44,7 +49,10 @@ export function parseManifest(text: string, file: string): Manifest {
       `${file}: has schemaVersion ${JSON.stringify(version)}, this depthgate reads 1. Update depthgate, or capture the golden again`,
     )
   const manifest = validated<Manifest>(manifestSchema, data, file, 'manifest')
-  for (const [name, scene] of Object.entries(manifest.scenes)) checkOutputs(manifest, name, scene, file)
+  for (const [name, scene] of Object.entries(manifest.scenes)) {
+    checkSceneName(name)
+    checkOutputs(manifest, name, scene, file)
+  }
   return manifest
 }
 
@@ -114,13 +122,13 @@ function readRecord({ folder }: Golden, record: FileRecord): Uint8Array {
       'golden',
       `${file}: is missing, ${join(folder, 'manifest.json')} names it. Check it out again${lfsHint}, or capture the golden again`,
     )
-  const bytes = readFileSync(file)
+  const bytes = readSource(file, 'golden', 'Restore it from version control, or capture the golden again')
   const found = sha256(bytes)
   if (found !== record.sha256)
     throw new DepthgateError(
       'golden',
       `${file}: is not the file that was captured (SHA-256 ${found.slice(0, 12)}…, the manifest says ${record.sha256.slice(0, 12)}…). ` +
-        (bytes.subarray(0, 40).toString('latin1').startsWith('version https://git-lfs')
+        (Buffer.from(bytes.subarray(0, 40)).toString('latin1').startsWith('version https://git-lfs')
           ? 'It is a Git LFS pointer: run `git lfs pull`'
           : 'Restore it from version control, or capture the golden again'),
     )
@@ -129,7 +137,10 @@ function readRecord({ folder }: Golden, record: FileRecord): Uint8Array {
 
 const lfsHint = ' (with Git LFS: `git lfs pull`)'
 
-/** Files and folders in the golden's folder that its manifest does not name: what a crash left, or a hand. Never read. */
+/**
+ * Files and folders in the golden's folder that its manifest does not name, and what killed captures left beside it.
+ * They are never read.
+ */
 export function strayFiles({ folder, manifest }: Golden): string[] {
   const known = new Set(['manifest.json', 'baselines'])
   for (const [name, scene] of Object.entries(manifest.scenes)) {
@@ -141,22 +152,19 @@ export function strayFiles({ folder, manifest }: Golden): string[] {
   const found: string[] = []
   for (const entry of readdirSync(folder)) {
     if (!known.has(entry)) found.push(entry)
-    else if (entry !== 'baselines' && statSync(join(folder, entry)).isDirectory())
+    else if (entry !== 'baselines' && statSync(join(folder, entry), { throwIfNoEntry: false })?.isDirectory())
       found.push(
         ...readdirSync(join(folder, entry))
           .map(file => `${entry}/${file}`)
           .filter(file => !known.has(file)),
       )
   }
-  return found.sort()
+  return [...found.sort(), ...leftBeside(folder)]
 }
 
 function interruptedCapture(folder: string): string {
-  const parent = dirname(folder)
-  const old = existsSync(parent)
-    ? readdirSync(parent).find(entry => entry.startsWith(`.${basename(folder)}.old-`))
-    : undefined
-  return old
-    ? `; a capture was interrupted, the goldens before it are in ${join(parent, old)}: rename that folder back`
-    : ''
+  const old = leftBeside(folder).find(path => path.includes('.old-'))
+  return old === undefined
+    ? ''
+    : `; a capture was interrupted, the goldens before it are in ${old}: rename that folder back`
 }

@@ -23,18 +23,19 @@ export function mapRecord(
 ): { record: MapRecord; map: DepthMap } {
   const array = parseNpy(bytes, from)
   const map = asDepthMap(array, from)
-  if (!hasFinite(map))
+  if (!hasDepth(map))
     throw new DepthgateError(
       'golden',
-      `${from}: no value of ${formatShape(map.shape)} is finite; such a golden would compare nothing`,
+      `${from}: no value of ${formatShape(map.shape)} is finite and above 0; such a golden would compare nothing`,
     )
-  const dtype = array.data instanceof Float64Array ? 'float64' : 'float32'
-  return { record: { file, sha256: sha256(bytes), shape: [map.shape[0]!, map.shape[1]!], dtype }, map }
+  return { record: { file, sha256: sha256(bytes), shape: [map.shape[0]!, map.shape[1]!] }, map }
 }
 
-function hasFinite(map: DepthMap): boolean {
+/** Whether one pixel would be compared at all: finite and above 0. */
+function hasDepth(map: DepthMap): boolean {
   for (let y = 0; y < map.shape[0]!; y++)
-    for (let x = 0; x < map.shape[1]!; x++) if (Number.isFinite(map.get(y, x))) return true
+    for (let x = 0; x < map.shape[1]!; x++)
+      if (map.get(y, x) > 0 && Number.isFinite(map.get(y, x))) return true
   return false
 }
 

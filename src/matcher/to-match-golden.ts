@@ -1,4 +1,5 @@
 import { DepthgateError } from '../base/errors.ts'
+import { checkKeys } from '../base/options.ts'
 import type { Precision } from '../engines/engine.ts'
 import { checkedTolerance } from '../gate/check-tolerance.ts'
 import { findModel, loadConfig, type Model } from '../gate/config.ts'
@@ -6,7 +7,7 @@ import { type Inference, isInference } from '../gate/infer.ts'
 import { type JudgedScene, judgeInference, judgeMapAlone } from '../gate/judge-scene.ts'
 import type { Tolerance } from '../gate/tolerance.ts'
 import { primaryOutput } from '../golden/kinds.ts'
-import { sceneRecord } from '../golden/store.ts'
+import { readTruth } from '../golden/store.ts'
 import { writeEvidence } from '../report/evidence.ts'
 import { verdictText } from '../report/phrase.ts'
 import { receivedMap } from './received.ts'
@@ -46,7 +47,18 @@ export function toMatchGolden(
   refuseMisuse(this)
   const name = typeof args[0] === 'string' ? args[0] : undefined
   const options: MatchOptions = (typeof args[0] === 'object' ? args[0] : args[1]) ?? {}
+  checkKeys(options, ['tolerance', 'mask', 'output', 'precision'], 'toMatchGolden')
+  if (options.mask !== undefined && Object.prototype.toString.call(options.mask) !== '[object Uint8Array]')
+    throw new DepthgateError(
+      'matcher',
+      'toMatchGolden: `mask` is a Uint8Array with one byte a pixel, 0 leaves the pixel out',
+    )
   if (options.tolerance !== undefined) checkedTolerance(options.tolerance, 'toMatchGolden({ tolerance })')
+  if (options.tolerance?.fovErrorDeg !== undefined)
+    throw new DepthgateError(
+      'matcher',
+      'toMatchGolden: fovErrorDeg is no limit of a map; set it in the config, under the output that is the field of view',
+    )
   const config = loadConfig()
   const { model, judged } = isInference(received)
     ? judgeReceived(received, name, options)
@@ -73,6 +85,11 @@ export function toMatchGolden(
         'toMatchGolden: `output` and `precision` are for plain arrays; what infer() returns knows both',
       )
     const found = findModel(config, inference.model)
+    if (inference.depth !== inference.outputs[primaryOutput(found.golden.manifest.outputs)])
+      throw new DepthgateError(
+        'matcher',
+        `toMatchGolden: \`depth\` was replaced in what infer() returned, but \`outputs\` is judged. Pass your own map by its name: toMatchGolden(${JSON.stringify(own)})`,
+      )
     return { model: found, judged: judgeInference(found, inference, match) }
   }
 
@@ -89,10 +106,8 @@ export function toMatchGolden(
         `toMatchGolden(${golden === undefined ? '' : JSON.stringify(golden)}): a plain array does not know its golden, name it: toMatchGolden('model/scene')`,
       )
     const found = findModel(config, modelName)
-    const record = sceneRecord(found.golden, scene).outputs[
-      match.output ?? primaryOutput(found.golden.manifest.outputs)
-    ]
-    const map = receivedMap(array, record && 'shape' in record ? record.shape : [1, 1])
+    const truth = readTruth(found.golden, scene, match.output ?? primaryOutput(found.golden.manifest.outputs))
+    const map = receivedMap(array, typeof truth === 'number' ? [1, 1] : truth.shape)
     return { model: found, judged: judgeMapAlone(found, scene, map, match) }
   }
 }

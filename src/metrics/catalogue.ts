@@ -160,8 +160,8 @@ export const catalogue: Readonly<Record<MetricName | 'fovErrorDeg', MetricInfo>>
   strays: {
     better: 'lower',
     unit: 'fraction',
-    title: 'excluded pixels that came into range',
-    formula: 'pixels with g outside the range but a inside it by a factor of 1.25 / all pixels',
+    title: 'excluded pixels that changed sides',
+    formula: 'pixels with g beyond a bound of the range and a across it by a factor of 1.25 / all pixels',
   },
   edgeF1: {
     better: 'higher',

@@ -146,7 +146,7 @@ function addErrors(row: Row, pass: PixelPass, { relative, ratio }: PixelErrors):
   let sumSquareRel = 0
   let within1 = 0
   // from constants, not from fields of the pass: an engine then knows them to be numbers, and boxes none
-  let maxAbs = -0
+  let maxAbs = 0
   let maxRel = -Infinity
   let worst = 0
   let minRatio = Infinity

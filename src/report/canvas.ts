@@ -14,23 +14,31 @@ export class Canvas {
   }
 
   /** Fills a rectangle; what lies outside the picture is left out. */
-  fill(left: number, top: number, width: number, height: number, colour: Colour): void {
+  fill(left: number, top: number, width: number, height: number, [red, green, blue]: Colour): void {
     const [rows = 0, columns = 0] = this.image.shape
+    const pixels = this.image.data
     for (let y = Math.max(0, top); y < Math.min(rows, top + height); y++)
-      for (let x = Math.max(0, left); x < Math.min(columns, left + width); x++)
-        this.image.data.set(colour, (y * columns + x) * 3)
+      for (let x = Math.max(0, left); x < Math.min(columns, left + width); x++) {
+        const at = (y * columns + x) * 3
+        pixels[at] = red
+        pixels[at + 1] = green
+        pixels[at + 2] = blue
+      }
   }
 
-  /** Draws a picture with every pixel `zoom` wide and high. */
+  /** Draws a packed picture, which must fit, with every pixel `zoom` wide and high. */
   draw(left: number, top: number, picture: NdArray<Uint8Array>, zoom: number): void {
     const [height = 0, width = 0] = picture.shape
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++)
-        this.fill(left + x * zoom, top + y * zoom, zoom, zoom, [
-          picture.get(y, x, 0),
-          picture.get(y, x, 1),
-          picture.get(y, x, 2),
-        ])
+    const [, columns = 0] = this.image.shape
+    const [from, to] = [picture.data, this.image.data]
+    for (let y = 0; y < height * zoom; y++)
+      for (let x = 0; x < width * zoom; x++) {
+        const source = (Math.floor(y / zoom) * width + Math.floor(x / zoom)) * 3
+        const target = ((top + y) * columns + left + x) * 3
+        to[target] = from[source]!
+        to[target + 1] = from[source + 1]!
+        to[target + 2] = from[source + 2]!
+      }
   }
 
   /** Draws the four sides of a rectangle, `line` thick, around the given area. */

@@ -1,12 +1,14 @@
 import { join, relative } from 'node:path'
+import { messageOf } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
 import { encodeNpy } from '../depth/npy.ts'
 import { encodeImage } from '../depth/png.ts'
 import type { Precision } from '../engines/engine.ts'
 import type { LoadedConfig, Model } from '../gate/config.ts'
-import type { Range } from '../gate/define-config.ts'
+import type { Comparison } from '../gate/judge.ts'
 import type { JudgedScene } from '../gate/judge-scene.ts'
+import { type LimitName, toleranceFor } from '../gate/tolerance.ts'
 import type { Evidence } from './phrase.ts'
 import { comparisonPicture } from './picture.ts'
 
@@ -32,29 +34,38 @@ export function writeEvidence(
     const title = `${verdict.model}/${verdict.scene} ${output.output} ${precision}`
     const picture = join(folder, `${output.output}.png`)
     const map = join(folder, `${output.output}.npy`)
-    writeWhole(picture, encodeImage(comparisonPicture(title, truth, actual, output)))
-    writeWhole(map, encodeNpy(actual))
     const record = model.golden.manifest.scenes[verdict.scene]!.outputs[output.output]!
     const golden = 'file' in record ? join(model.golden.folder, record.file) : ''
-    evidence[output.output] = {
-      picture: shown(picture),
-      command: compareCommand(shown(map), shown(golden), precision, comparison.range),
+    try {
+      writeWhole(picture, encodeImage(comparisonPicture(title, truth, actual, output)))
+      writeWhole(map, encodeNpy(actual))
+      evidence[output.output] = {
+        picture: shown(picture),
+        command: compareCommand(shown(map), shown(golden), comparison, precision),
+      }
+    } catch (thrown) {
+      evidence[output.output] = { problem: messageOf(thrown) }
     }
   }
   return evidence
 }
 
-/** Compares what was judged: the same pixels, under the same defaults. */
+/** Compares what was judged: the same pixels, under the same limits. */
 function compareCommand(
   actual: string,
   golden: string,
+  { range = {}, tolerance }: Comparison,
   precision: Precision,
-  { min, max }: Range = {},
 ): string {
+  const defaults = toleranceFor('metric-depth', precision)
+  const limits = Object.entries(tolerance)
+    .filter(([name, limit]) => defaults[name as LimitName] !== limit)
+    .map(([name, limit]) => `${name}=${limit === false ? 'off' : limit}`)
   const flags = [
     precision === 'fp32' ? '' : ` --precision ${precision}`,
-    min === undefined ? '' : ` --min ${min}`,
-    max === undefined ? '' : ` --max ${max}`,
+    range.min === undefined ? '' : ` --min ${range.min}`,
+    range.max === undefined ? '' : ` --max ${range.max}`,
+    limits.length === 0 ? '' : ` --tolerance ${limits.join(',')}`,
   ]
   return `npx depthgate compare ${quoted(actual)} ${quoted(golden)}${flags.join('')}`
 }

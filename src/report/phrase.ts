@@ -9,19 +9,24 @@ import { catalogue, type MetricName } from '../metrics/index.ts'
 import { table } from './table.ts'
 
 /** What was written for a person to look at, by output. */
-export interface Evidence {
-  /** Path of the picture: golden, engine and error side by side. */
-  picture: string
-  /** The command that shows every metric of the two maps. */
-  command: string
-}
+export type Evidence =
+  | {
+      /** Path of the picture: golden, engine and error side by side. */
+      picture: string
+      /** The command that shows every metric of the two maps. */
+      command: string
+    }
+  /** Why nothing could be written. The verdict stands all the same. */
+  | { problem: string }
 
 export const pass = () => colors.green('✓')
 export const fail = () => colors.red('✗')
 
 /** Paths below the working folder as a person would type them. */
 export function fromHere(text: string): string {
-  return text.replaceAll(process.cwd() + sep, '')
+  const here = (process.cwd() + sep).replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  // only where a path begins: inside another path the same letters mean something else
+  return text.replaceAll(new RegExp(`(?<![\\w./-])${here}`, 'g'), '')
 }
 
 /** The whole verdict, so that a person knows what to do next. */
@@ -78,19 +83,31 @@ function outputText(output: OutputVerdict, evidence: Evidence | undefined): stri
     ...limitRows(output.limits, output.kind),
     ...worstText(output),
     countsText(output),
-    ...(evidence ? [`picture:     ${evidence.picture}`, `look closer: ${evidence.command}`] : []),
+    ...evidenceText(evidence),
   ]
 }
 
+function evidenceText(evidence: Evidence | undefined): string[] {
+  if (!evidence) return []
+  if ('problem' in evidence) return [`no picture:  ${evidence.problem}`]
+  return [`picture:     ${evidence.picture}`, `look closer: ${evidence.command}`]
+}
+
 function limitRows(limits: readonly LimitResult[], kind: OutputKind): string[] {
-  const rows = limits.map(({ name, value, limit, stated, pass: kept, used }) => [
-    kept ? pass() : fail(),
-    name,
-    withUnit(value, name, kind),
-    `${name === 'scale' ? '1 ±' : catalogue[name].better === 'higher' ? '≥' : '≤'} ${withUnit(limit, name, kind)}${stated.endsWith('%') ? ` (${stated})` : ''}`,
-    kept ? colors.dim(`${figure(used * 100)} % of it`) : `${figure(used)}× the limit`,
+  const rows = limits.map(held => [
+    held.pass ? pass() : fail(),
+    held.name,
+    withUnit(held.value, held.name, kind),
+    `${boundText(held, kind)}${held.stated.endsWith('%') ? ` (${held.stated})` : ''}`,
+    held.pass ? colors.dim(`${figure(held.used * 100)} % of it`) : `${figure(held.used)}× the limit`,
   ])
   return table(rows, ['left', 'left', 'right', 'left', 'left'])
+}
+
+/** "≤ 0.1 m", "≥ 0.99", "1 ± 0.001" */
+function boundText({ name, limit }: LimitResult, kind: OutputKind): string {
+  const { better } = catalogue[name]
+  return `${better === 'one' ? '1 ±' : better === 'higher' ? '≥' : '≤'} ${withUnit(limit, name, kind)}`
 }
 
 /** Every metric of a map with its limit where one is set. */
@@ -99,14 +116,11 @@ export function metricsTable({ metrics, limits, kind }: MapVerdict): string[] {
     .filter((name): name is MetricName => name !== 'fovErrorDeg')
     .map(name => {
       const held = limits.find(limit => limit.name === name)
-      const bound = held
-        ? `${name === 'scale' ? '1 ±' : catalogue[name].better === 'higher' ? '≥' : '≤'} ${figure(held.limit)}`
-        : ''
       return [
         held ? (held.pass ? pass() : fail()) : ' ',
         name,
         withUnit(metrics[name], name, kind),
-        bound,
+        held ? boundText(held, kind) : '',
         colors.dim(catalogue[name].title),
       ]
     })

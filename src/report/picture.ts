@@ -10,12 +10,14 @@ import { Canvas, type Colour, textHeight, textWidth } from './canvas.ts'
 const paper: Colour = [255, 255, 255]
 const ink: Colour = [32, 32, 32]
 
-/** A panel narrower than this is enlarged, so that its labels fit. */
+/** A panel smaller than this is enlarged, so that its labels fit; one larger is thinned out, so that pictures stay small. */
 const smallestPanel = 256
+const largestPanel = 768
 
 /**
  * Golden, engine and signed relative error side by side, with their legends and the worst pixel framed. Golden and
- * engine share one scale, so that a difference in colour is a difference in depth.
+ * engine share one scale, so that a difference in colour is a difference in depth. Of a map beyond 768 pixels every
+ * n-th is shown; its error panel shows the largest error of each n × n.
  */
 export function comparisonPicture(
   title: string,
@@ -24,18 +26,27 @@ export function comparisonPicture(
   verdict: MapVerdict,
 ): NdArray<Uint8Array> {
   const [height = 0, width = 0] = golden.shape
+  const step = Math.ceil(Math.max(height, width) / largestPanel)
   const kind = isInverse(verdict.kind) ? 'inverse' : 'depth'
-  const limits = previewLimits(golden, kind)
-  const error = relativeError(golden, actual)
+  const [truth, engine] = [golden.step(step, step), actual.step(step, step)]
+  const [rows = 0, columns = 0] = truth.shape
+  const limits = previewLimits(truth, kind)
   const reach = errorReach(verdict)
+  const error = paint(relativeError(golden, actual, step), rows, columns, {
+    map: 'redBlue',
+    from: -reach,
+    to: reach,
+  })
 
-  const zoom = Math.max(1, Math.ceil(smallestPanel / width))
-  const type = Math.max(1, Math.round((width * zoom) / 384))
+  const zoom = Math.max(1, Math.min(Math.ceil(smallestPanel / columns), Math.floor(largestPanel / rows)))
+  const type = Math.max(1, Math.round((columns * zoom) / 384))
   const gap = 8 * type
   const line = textHeight(type) + gap
-  const panel = { width: width * zoom, height: height * zoom }
+  const panel = { width: columns * zoom, height: rows * zoom }
+  const errorTitle = '(engine - golden) / golden'
+  const column = Math.max(panel.width, textWidth(errorTitle, type))
   const caption = captionOf(verdict)
-  const content = Math.max(3 * panel.width + 2 * gap, textWidth(caption, type), textWidth(title, type))
+  const content = Math.max(3 * column + 2 * gap, textWidth(caption, type), textWidth(title, type))
   const top = gap + 2 * line
   const canvas = new Canvas(top + panel.height + gap + 2 * line + line, content + 2 * gap, paper)
 
@@ -48,37 +59,44 @@ export function comparisonPicture(
   ]
   const percent = `${figure(reach * 100)} %`
   const panels: [string, NdArray<Uint8Array>, ColormapName, [string, string]][] = [
-    ['golden (PyTorch)', preview(golden, kind, limits), 'turbo', ends],
-    ['engine', preview(actual, kind, limits), 'turbo', ends],
-    [
-      '(engine - golden) / golden',
-      paint(error, height, width, { map: 'redBlue', from: -reach, to: reach }),
-      'redBlue',
-      [`-${percent}`, `+${percent}`],
-    ],
+    ['golden (PyTorch)', preview(truth, kind, limits), 'turbo', ends],
+    ['engine', preview(engine, kind, limits), 'turbo', ends],
+    [errorTitle, error, 'redBlue', [`-${percent}`, `+${percent}`]],
   ]
   for (const [i, [name, picture, map, labels]] of panels.entries()) {
-    const left = gap + i * (panel.width + gap)
+    const left = gap + i * (column + gap)
     canvas.text(left, gap + line, name, type, ink)
     canvas.draw(left, top, picture, zoom)
-    frameWorst(canvas, left, top, zoom, type, verdict)
+    frameWorst(canvas, left, top, zoom / step, type, verdict)
     const bar = top + panel.height + gap
-    drawLegend(canvas, left, bar, panel.width, textHeight(type), map)
+    drawLegend(canvas, left, bar, column, textHeight(type), map)
     canvas.text(left, bar + line, labels[0], type, ink)
-    canvas.text(left + panel.width, bar + line, labels[1], type, ink, 'right')
-    if (map === 'redBlue')
-      canvas.text(left + Math.floor(panel.width / 2), bar + line, '0', type, ink, 'centre')
+    canvas.text(left + column, bar + line, labels[1], type, ink, 'right')
+    if (map === 'redBlue') canvas.text(left + Math.floor(column / 2), bar + line, '0', type, ink, 'centre')
   }
   canvas.text(gap, top + panel.height + gap + 2 * line, caption, type, ink)
   return canvas.image
 }
 
-/** (engine − golden) / golden, NaN where either is not finite or the golden is not positive. */
-function relativeError(golden: DepthMap, actual: DepthMap): Float32Array {
+/**
+ * (engine − golden) / golden, the largest of each step × step pixels; NaN where the golden has no depth in all of them, or
+ * the engine no finite value in one.
+ */
+function relativeError(golden: DepthMap, actual: DepthMap, step: number): Float32Array {
+  const [height = 0, width = 0] = golden.shape
+  const columns = Math.ceil(width / step)
+  const errors = new Float32Array(Math.ceil(height / step) * columns).fill(Number.NaN)
+  const broken = new Uint8Array(errors.length)
   const [g, a] = [packed(golden), packed(actual)]
-  return Float32Array.from(g, (value, i) =>
-    value > 0 && Number.isFinite(value) ? (a[i]! - value) / value : Number.NaN,
-  )
+  for (let y = 0, i = 0; y < height; y++)
+    for (let x = 0; x < width; x++, i++) {
+      const at = Math.floor(y / step) * columns + Math.floor(x / step)
+      if (!(g[i]! > 0 && Number.isFinite(g[i]))) continue
+      if (!Number.isFinite(a[i])) broken[at] = 1
+      const error = (a[i]! - g[i]!) / g[i]!
+      if (!(Math.abs(error) <= Math.abs(errors[at]!))) errors[at] = error
+    }
+  return errors.map((error, i) => (broken[i] ? Number.NaN : error))
 }
 
 /** The relative error that gets the deepest colour: the 99 % quantile, rounded up to 1, 2 or 5 times a power of ten. */
@@ -98,7 +116,8 @@ function frameWorst(
 ): void {
   if (!worst) return
   const around = 3 * line
-  const [x, y, size] = [left + worst.x * zoom - around, top + worst.y * zoom - around, zoom + 2 * around]
+  const [x, y] = [left + Math.floor(worst.x * zoom) - around, top + Math.floor(worst.y * zoom) - around]
+  const size = Math.max(1, Math.round(zoom)) + 2 * around
   canvas.frame(x, y, size, size, line, ink)
   // a light line outside the dark one: the frame must be seen on every colour
   canvas.frame(x - line, y - line, size + 2 * line, size + 2 * line, line, paper)

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import {
   copyFileSync,
   cpSync,
@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -129,6 +130,83 @@ describe.runIf(python)('depthgate capture', () => {
     expect(readFileSync(join(folder, 'kept/tiny/baselines/cpu.json'), 'utf8')).toBe('{}')
   })
 
+  test('outputs keep their order, whatever their names', async () => {
+    const args = [
+      '--model',
+      'tiny.py:two_maps',
+      '--scenes',
+      'waves.npy',
+      '--out',
+      'golden/two',
+      '--output',
+      '10=metric-depth',
+      '--output',
+      '2=relative-depth',
+    ]
+    expect(await capture(args)).toMatchObject({ code: 0 })
+    const two = openGolden(join(folder, 'golden/two'))
+    const [first, second] = ['10', '2'].map(output => packed(readTruth(two, 'waves', output) as DepthMap)[5]!)
+    expect(second! / first!).toBeCloseTo(100, 3)
+  })
+
+  test('a glob that the shell spread is taken whole', async () => {
+    const args = [
+      '--model',
+      'tiny.py:tiny',
+      '--scenes',
+      'gradient.png',
+      'waves.npy',
+      '--out',
+      'golden/spread',
+      '--output',
+      'inverse_depth=inverse-depth',
+      '--output',
+      'fov_deg=fov',
+    ]
+    expect(await capture(args)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 scenes captured'),
+    })
+  })
+
+  test('killed in the middle it leaves nothing that is read, and what it leaves is told', async () => {
+    writeFileSync(
+      join(folder, 'slow.py'),
+      'import time, torch\nfrom tiny import tiny\ndef slow():\n    time.sleep(60)\n    return tiny()\n',
+    )
+    const args = [
+      join(repo, 'dist/cli/main.js'),
+      'capture',
+      '--python',
+      python!,
+      ...replaced('tiny.py:tiny', 'slow.py:slow', complete('killed/tiny')),
+    ]
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      const child = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' })
+      const left = () => (existsSync(join(folder, 'killed')) ? readdirSync(join(folder, 'killed')) : [])
+      await expect
+        .poll(() => left().some(name => existsSync(join(folder, 'killed', name, '.work/request.json'))), {
+          timeout: 30_000,
+        })
+        .toBe(true)
+      const ended = new Promise(done => child.once('exit', done))
+      child.kill(signal)
+      await ended
+      expect(left()).toEqual(signal === 'SIGKILL' ? [expect.stringMatching(/^\.tiny\.capture-\d+$/)] : [])
+      if (signal === 'SIGTERM') continue
+      cpSync(join(folder, 'golden/tiny'), join(folder, 'killed/tiny'), { recursive: true })
+      writeFileSync(
+        join(folder, 'killed/depthgate.config.json'),
+        JSON.stringify({ models: { tiny: { onnx: '../tiny.onnx', golden: 'tiny' } } }),
+      )
+      expect(await depthgate(['gate'], join(folder, 'killed'))).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/not read: .*\.tiny\.capture-\d+/),
+      })
+      rmSync(join(folder, 'killed'), { recursive: true })
+    }
+  })
+
   const replaced = (from: string, to: string, args = complete('bad/tiny')) =>
     args.map(arg => (arg === from ? to : arg))
   test.each<[string, string[], RegExp]>([
@@ -172,6 +250,16 @@ describe.runIf(python)('depthgate capture', () => {
       'a GPU that is not there',
       complete('bad/tiny', '--device', 'cuda:9'),
       /--device cuda: this PyTorch sees no GPU|invalid device ordinal/,
+    ],
+    [
+      'a reserved output name',
+      replaced('inverse_depth=canonical-inverse-depth', 'input=inverse-depth'),
+      /output "input": depthgate keeps a file of its own/,
+    ],
+    [
+      'a derived name that is taken',
+      replaced('inverse_depth=canonical-inverse-depth', 'depth=canonical-inverse-depth'),
+      /output name depth is taken by the metric depth/,
     ],
     ['nothing named', [], /needs --model, --scenes, --out, --output/],
   ])('%s is refused by name, and nothing is written', async (_name, args, message) => {
@@ -238,6 +326,31 @@ describe('depthgate import', () => {
       code: 0,
       stdout: expect.stringContaining('1 passed, 0 failed'),
     })
+  })
+
+  test('six at once lose none of their scenes', async () => {
+    const place = temporaryFolder()
+    const one = (i: number) =>
+      depthgate(
+        [
+          'import',
+          `m/s${i}`,
+          '--input',
+          join(tiny, 'waves.npy'),
+          '--depth',
+          join(tiny, 'golden/tiny/waves/depth.npy'),
+          '--unit',
+          'm',
+          '--source',
+          'x',
+        ],
+        place,
+      )
+    const codes = (await Promise.all([1, 2, 3, 4, 5, 6].map(one))).map(({ code }) => code)
+    expect(codes).toEqual([0, 0, 0, 0, 0, 0])
+    const golden = openGolden(join(place, 'golden/m'))
+    expect(Object.keys(golden.manifest.scenes)).toEqual(['s1', 's2', 's3', 's4', 's5', 's6'])
+    expect(strayFiles(golden)).toEqual([])
   })
 
   test.each<[string, string[], RegExp]>([

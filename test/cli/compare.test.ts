@@ -114,6 +114,44 @@ describe.concurrent('depthgate compare', () => {
     expect((await compare('farther.npy', 'far.npy', '--mask', 'mask.png')).code).toBe(0)
   })
 
+  test('a mask of another shape is refused, one of any colour counts', async () => {
+    const green = new Uint8Array(48 * 3)
+    for (let i = 0; i < 48; i++) green[i * 3 + 1] = i === 9 ? 0 : 200
+    writeFileSync(join(folder, 'green.png'), encodeImage(ndarray(green, [6, 8, 3])))
+    writeFileSync(join(folder, 'turned.png'), encodeImage(ndarray(green, [8, 6, 3])))
+    expect(await compare('farther.npy', 'far.npy', '--mask', 'green.png')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('47 of 48'),
+    })
+    expect(await compare('farther.npy', 'far.npy', '--mask', 'turned.png')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('the mask is 8×6, the maps are 6×8'),
+    })
+  })
+
+  test('without any limit the maps cannot be compared', async () => {
+    const off = ['rmse', 'absRel', 'p99Rel', 'scale', 'delta1', 'edgeF1Drop', 'strays']
+      .map(name => `${name}=off`)
+      .join(',')
+    expect(await compare('twice.npy', 'golden.npy', '--tolerance', off)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('no limit is set'),
+    })
+  })
+
+  test('a picture that cannot be written does not take the verdict with it', async () => {
+    const { code, stdout, stderr } = await compare(
+      'near.npy',
+      'golden.npy',
+      '--json',
+      '--picture',
+      'golden.npy/p.png',
+    )
+    expect(JSON.parse(stdout)).toMatchObject({ pass: false })
+    expect(stderr).toContain('cannot be written')
+    expect(code).toBe(1)
+  })
+
   test('--picture writes a PNG', async () => {
     await compare('near.npy', 'golden.npy', '--picture', 'out/near.png')
     expect(readFileSync(join(folder, 'out/near.png')).subarray(1, 4).toString()).toBe('PNG')

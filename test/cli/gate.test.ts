@@ -79,7 +79,7 @@ describe.concurrent('depthgate gate', () => {
       'a truncated ONNX',
       folder => writeFileSync(join(folder, 'models/tiny.onnx'), 'onnx'),
       [],
-      /models\/tiny\.onnx: ONNX Runtime cannot load it/,
+      /models\/tiny\.onnx: is no ONNX model, or is cut short/,
     ],
     [
       'an input of another name',
@@ -94,6 +94,54 @@ describe.concurrent('depthgate gate', () => {
     expect(stdout + stderr).toMatch(message)
     expect(stderr).not.toMatch(/\n\s+at /)
     expect(code).toBe(2)
+  })
+
+  test('an output that no golden holds is broken, unless the config says that it is meant', async () => {
+    const folder = tinyProject({ golden: 'golden/less' })
+    const opened = JSON.parse(readFileSync(join(folder, 'golden/tiny/manifest.json'), 'utf8'))
+    cpSync(join(folder, 'golden/tiny'), join(folder, 'golden/less'), { recursive: true })
+    for (const output of ['fov_deg', 'depth']) {
+      delete opened.outputs[output]
+      for (const scene of Object.values<{ outputs: Record<string, unknown> }>(opened.scenes))
+        delete scene.outputs[output]
+    }
+    opened.outputs.inverse_depth.kind = 'inverse-depth'
+    writeFileSync(join(folder, 'golden/less/manifest.json'), JSON.stringify(opened))
+    expect(await depthgate(['gate'], folder)).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining('has the output fov_deg, which no golden holds'),
+    })
+    writeConfig(folder, {
+      models: { tiny: { onnx: 'models/tiny.onnx', golden: 'golden/less', ignoreOutputs: ['fov_deg'] } },
+    })
+    expect(await depthgate(['gate'], folder)).toMatchObject({ code: 0 })
+  })
+
+  test('a verdict stands where its picture cannot be written', async () => {
+    const folder = tinyProject({}, 'poisoned.onnx')
+    writeFileSync(join(folder, 'blocked'), '')
+    writeConfig(folder, { failures: 'blocked/below', models: { tiny: { onnx: 'models/tiny.onnx' } } })
+    const { code, stdout } = await depthgate(['gate'], folder)
+    expect(stdout).toMatch(/no picture: +.*blocked\/below.* cannot be written[\s\S]*0 passed, 2 failed/)
+    expect(code).toBe(1)
+  })
+
+  test('with --json, an error is JSON too', async () => {
+    const { code, stdout } = await depthgate(['gate', '--json', '--scene', 'none'], tinyProject())
+    expect(code).toBe(2)
+    expect(JSON.parse(stdout).error.message).toContain('--scene none: matches nothing')
+  })
+
+  test('says which step costs too much', async () => {
+    const { stdout } = await depthgate(['gate', '--scene', 'waves'], tinyProject({}, 'poisoned.onnx'))
+    expect(stdout).toContain('cause: export. FP32 without fusion already breaks the tolerance')
+    const { stdout: asked } = await depthgate(
+      ['gate', '--scene', 'waves', '--attribute'],
+      tinyProject({ precisions: ['fp16'] }),
+    )
+    expect(asked).toMatch(
+      /fp32 +fusion off[\s\S]*fp32 +fusion on[\s\S]*fp16 emulated +fusion off[\s\S]*fp16 emulated +fusion on/,
+    )
   })
 
   test('one broken scene does not hide the others', async () => {

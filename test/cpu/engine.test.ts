@@ -1,4 +1,4 @@
-import { appendFileSync, copyFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import ndarray from 'ndarray'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -58,20 +58,6 @@ describe('ONNX Runtime on the CPU', () => {
     await engine.release()
   })
 
-  test('the fingerprint covers external data beside the ONNX', async () => {
-    const folder = temporaryFolder()
-    const onnx = join(folder, 'm.onnx')
-    copyFileSync(tiny(), onnx)
-    const hashes = new Set<string>()
-    for (const data of [undefined, 'a', 'b']) {
-      if (data !== undefined) writeFileSync(`${onnx}.data`, data)
-      const engine = await loadOnnx(request(onnx))
-      hashes.add(engine.fingerprint.onnx)
-      await engine.release()
-    }
-    expect(hashes.size).toBe(3)
-  })
-
   test('says that FP16 graphs are computed in FP32 here', async () => {
     const engine = await loadOnnx(request(tiny(), { precision: 'fp16' }))
     expect(engine.notes[0]).toMatch(/computes FP16 graphs in FP32/)
@@ -109,7 +95,9 @@ describe('is an error, with the file and the way out:', () => {
     const onnx = join(temporaryFolder(), 'cut.onnx')
     copyFileSync(tiny(), onnx)
     truncateSync(onnx, length)
-    await expect(loadOnnx(request(onnx))).rejects.toThrow(/cut\.onnx: ONNX Runtime cannot load it/)
+    await expect(loadOnnx(request(onnx))).rejects.toThrow(
+      /cut\.onnx: (is no ONNX model, or is cut short|holds no graph)/,
+    )
   })
   test('two inputs', async () => {
     await expect(runs(request(tiny('two-inputs')))).rejects.toThrow(

@@ -176,6 +176,94 @@ describe('use that cannot mean anything is refused', () => {
   })
 })
 
+describe('a mistake at the call is told, not ignored', () => {
+  const off = () => scaled(golden('waves'), 3)
+  const loose = (options: object) => options as never
+  test.each<[string, () => unknown, RegExp]>([
+    [
+      'an unknown precision',
+      () => expect(off()).toMatchGolden('tiny/waves', loose({ precision: 'FP32' })),
+      /precision: "FP32" is unknown; did you mean "fp32"/,
+    ],
+    [
+      'an inherited name for a precision',
+      () => expect(off()).toMatchGolden('tiny/waves', loose({ precision: 'constructor' })),
+      /"constructor" is unknown/,
+    ],
+    [
+      'an unknown option',
+      () => expect(golden('waves')).toMatchGolden('tiny/waves', loose({ tolerence: {} })),
+      /option "tolerence" is unknown; did you mean "tolerance"/,
+    ],
+    [
+      'an unknown output',
+      () => expect(golden('waves')).toMatchGolden('tiny/waves', { output: 'dept' }),
+      /has no output "dept"; did you mean "depth"/,
+    ],
+    [
+      'a mask of booleans',
+      () => expect(golden('waves')).toMatchGolden('tiny/waves', loose({ mask: new Array(768).fill(false) })),
+      /`mask` is a Uint8Array/,
+    ],
+    [
+      'a limit for a field of view',
+      () => expect(golden('waves')).toMatchGolden('tiny/waves', { tolerance: { fovErrorDeg: 1 } }),
+      /fovErrorDeg is no limit of a map/,
+    ],
+  ])('%s', (_name, run, message) => expect(messageOf(run)).toMatch(message))
+
+  test('limits that are undefined leave the defaults in force', () => {
+    const none = {
+      rmse: undefined,
+      absRel: undefined,
+      p99Rel: undefined,
+      scale: undefined,
+      delta1: undefined,
+    }
+    expect(
+      messageOf(() => expect(off()).toMatchGolden('tiny/waves', { tolerance: none as never })),
+    ).toContain('scale 3 is further from 1')
+  })
+
+  test('without any limit nothing passes', () => {
+    const none = {
+      rmse: false,
+      absRel: false,
+      p99Rel: false,
+      scale: false,
+      delta1: false,
+      edgeF1Drop: false,
+      strays: false,
+    } as const
+    expect(
+      messageOf(() => expect(golden('waves')).toMatchGolden('tiny/waves', { tolerance: none })),
+    ).toContain('no limit is set, so anything would pass')
+  })
+
+  test.each([
+    [{ presicion: 'fp16' }, /option "presicion" is unknown; did you mean "precision"/],
+    [{ fusion: 'OFF!' }, /fusion: "OFF!" is unknown/],
+    [{ precision: 'fp61' }, /precision: "fp61" is unknown/],
+  ])('infer with %j', async (options, message) => {
+    await expect(infer('tiny', { scene: 'waves', ...options } as never)).rejects.toThrow(message)
+  })
+
+  test('a depth that was replaced in what infer() returned', async () => {
+    const inference = await infer('tiny', { scene: 'waves' })
+    expect(messageOf(() => expect({ ...inference, depth: off() }).toMatchGolden())).toContain(
+      '`depth` was replaced',
+    )
+  })
+
+  test('a verdict over few pixels says so', () => {
+    const mask = new Uint8Array(768)
+    mask[0] = 1
+    expect(messageOf(() => expect(off()).toMatchGolden('tiny/waves', { mask }))).toContain(
+      'only 1 of 768 pixels were compared',
+    )
+  })
+})
+
 describe('a failure', () => {
   test('says what broke, by what factor, where, and what to do next; with a picture and the map', () => {
     const map = golden('gradient')

@@ -77,8 +77,8 @@ def main():
         golden, actual, mask = maps(case)
         metrics, counts = measure(golden, actual, mask, case.get("min"), case.get("max"))
         cases.append({**case, "metrics": jsonable(metrics), "counts": jsonable(counts)})
-    lines = ",\n".join("  " + json.dumps(case) for case in cases)
-    pathlib.Path(__file__).with_name("metrics.json").write_text(f"[\n{lines}\n]\n")
+    text = json.dumps(cases, indent=2)
+    pathlib.Path(__file__).with_name("metrics.json").write_text(f"{text}\n")
 
 
 if __name__ == "__main__":

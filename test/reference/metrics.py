@@ -83,14 +83,12 @@ def pixel_metrics(golden, actual, use):
 
 
 def strays(golden, actual, outside, valid, low, high):
-    """Pixels that the golden's range excludes while the actual lies inside it by a factor of 1.25."""
+    """Pixels that the golden's range excludes while the actual lies across its bound by a factor of 1.25."""
     lo = low if low > 0 else golden[valid].min()
-    hi = high if high < math.inf else golden[valid].max()
+    outside = outside & np.isfinite(actual)
     below = outside & ((golden <= 0) | (golden < low))
     above = outside & ~below
-    came_up = below & (actual > lo * 1.25) & (actual <= hi)
-    came_down = above & (actual >= lo) & (actual < hi / 1.25)
-    return np.count_nonzero(came_up) + np.count_nonzero(came_down)
+    return np.count_nonzero(below & (actual > lo * 1.25)) + np.count_nonzero(above & (actual < high / 1.25))
 
 
 def inverse_depth(depth):

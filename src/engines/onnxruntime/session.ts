@@ -1,14 +1,13 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { basename, dirname, join } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'
 import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'
-import { sha256, sha256File } from '../../base/files.ts'
 import { didYouMean } from '../../base/names.ts'
 import { checkRealm } from '../../base/realm.ts'
 import { type FloatArray, formatShape } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
+import { hashOnnx } from '../../onnx/hash.ts'
 import type { Engine, EngineRequest, EngineRun, Port } from '../engine.ts'
 
 /** Types whose values depthgate can judge. Others may not even be fetched: an int4 output ends the process. */
@@ -154,21 +153,6 @@ function checkProvider(provider: string): void {
     'engine',
     `onnxruntime: provider ${JSON.stringify(provider)} ${known.includes(provider) ? 'is not driven by this version of depthgate' : `is unknown${didYouMean(provider, known)}`} Use provider: 'cpu'`,
   )
-}
-
-/** Hash of the ONNX and of the files beside it that begin with its name, where exporters put external data. */
-function hashOnnx(onnx: string): string {
-  const folder = dirname(onnx)
-  const external = readdirSync(folder)
-    .filter(
-      entry =>
-        entry !== basename(onnx) &&
-        entry.startsWith(basename(onnx)) &&
-        statSync(join(folder, entry)).isFile(),
-    )
-    .sort()
-  if (external.length === 0) return sha256File(onnx)
-  return sha256([basename(onnx), ...external].map(file => sha256File(join(folder, file))).join('\n'))
 }
 
 function arithmeticNotes({ precision, provider, emulated }: EngineRequest): string[] {

@@ -67,7 +67,21 @@ describe('names', () => {
   test.each(['kitchen', 'img_01', 'a.b-c', '0', '_x'])('%s is a name', name =>
     expect(isName(name)).toBe(true),
   )
-  test.each(['', '.', '..', '.hidden', 'a/b', '../x', 'A', 'ü', 'a b', 'a\n', '\0'])('%j is none', name => {
+  test.each([
+    '',
+    '.',
+    '..',
+    '.hidden',
+    'a/b',
+    '../x',
+    'A',
+    'ü',
+    'a b',
+    'a\n',
+    '\0',
+    '__proto__',
+    'constructor',
+  ])('%j is none', name => {
     expect(isName(name)).toBe(false)
     expect(() => checkName('scene', name)).toThrow(/names are made of/)
   })
@@ -80,8 +94,8 @@ describe('names', () => {
 
   test('a mistyped name gets the nearest, a strange one the list', () => {
     expect(didYouMean('kitchn', ['kitchen', 'hall'])).toBe('; did you mean "kitchen"?')
-    expect(didYouMean('xyz', ['kitchen', 'hall'])).toBe('; there are: kitchen, hall')
-    expect(didYouMean('xyz', [])).toBe('; there are none')
+    expect(didYouMean('xyz', ['kitchen', 'hall'])).toBe('; there are: kitchen, hall.')
+    expect(didYouMean('xyz', [])).toBe('; there are none.')
   })
 })
 

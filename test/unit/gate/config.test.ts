@@ -108,6 +108,31 @@ describe('a model', () => {
     expect(precisionsOf(findModel(loadFrom(chosen), 'tiny'))).toEqual(['bf16'])
   })
 
+  test.each<[string, object, RegExp]>([
+    [
+      'a range of a field of view',
+      { fov_deg: { range: { min: 1 } } },
+      /output fov_deg is a field of view, which has no range/,
+    ],
+    [
+      'a limit of a map for a field of view',
+      { fov_deg: { tolerance: { fp32: { delta1: 0.9 } } } },
+      /output fov_deg, fp32: delta1 is no limit of a field of view/,
+    ],
+    [
+      'a limit of a field of view for a map',
+      { depth: { tolerance: { fp16: { fovErrorDeg: 1 } } } },
+      /output depth, fp16: fovErrorDeg is no limit of a map/,
+    ],
+    [
+      'an ONNX name for what is derived',
+      { depth: { onnx: 'x' } },
+      /output depth is derived outside the network/,
+    ],
+  ])('%s would be read by nobody and is refused', (_name, outputs, message) => {
+    expect(() => findModel(loadFrom(tinyProject({ outputs })), 'tiny')).toThrow(message)
+  })
+
   test('scenes come in the order of their names', () => {
     expect(sceneNames(findModel(loadFrom(tinyProject()), 'tiny'))).toEqual(['gradient', 'waves'])
   })

@@ -292,13 +292,28 @@ describe('import', () => {
   })
 
   const bad: [string, Partial<ImportRequest>, RegExp][] = [
+    [
+      'a scene of a reserved name',
+      { scene: 'manifest.json' },
+      /scene "manifest\.json": depthgate keeps a file of its own/,
+    ],
+    [
+      'an output of a reserved name',
+      { output: 'input' },
+      /output "input": depthgate keeps a file of its own/,
+    ],
+    ['an empty source', { source: ' ' }, /--source is empty/],
     ['a scene that leaves the folder', { scene: '../up' }, /names are made of/],
     ['a model that leaves the folder', { model: '..' }, /names are made of/],
     ['an output that leaves the folder', { output: 'a/b' }, /names are made of/],
-    ['a missing input', { input: '/none/in.png' }, /\/none\/in\.png: there is no such file/],
+    ['a missing input', { input: '/none/in.png' }, /\/none\/in\.png: does not exist/],
     ['an input of another type', { input: '/none/in.jpg' }, /in\.jpg: the input is a \.png or \.npy/],
     ['an impossible field of view', { fovDeg: 180 }, /--fov 180/],
-    ['canonical depth without a field of view', { unit: 'canonical' }, /add --fov DEG/],
+    [
+      'canonical depth without a field of view',
+      { unit: 'canonical' },
+      /needs the field of view: .*--fov for an import/,
+    ],
   ]
   test.each(bad)('%s writes nothing', (_name, change, message) => {
     expect(() => importGolden({ ...request, ...change })).toThrow(message)
@@ -312,7 +327,26 @@ describe('import', () => {
       [2, 2],
       [Number.NaN, Number.NaN, Number.POSITIVE_INFINITY, Number.NaN],
     )
-    expect(() => importGolden({ ...request, depth })).toThrow(/nan\.npy: no value of 2×2 is finite/)
+    expect(() => importGolden({ ...request, depth })).toThrow(
+      /nan\.npy: no value of 2×2 is finite and above 0/,
+    )
+  })
+
+  test('what lies in the way of a scene and is no golden is not removed', () => {
+    importGolden(request)
+    mkdirSync(join(imported(), 'yard'))
+    writeFileSync(join(imported(), 'yard/notes'), 'mine')
+    expect(() => importGolden({ ...request, scene: 'yard' })).toThrow(
+      /yard: is there, but the manifest does not name it/,
+    )
+    expect(readFileSync(join(imported(), 'yard/notes'), 'utf8')).toBe('mine')
+  })
+
+  test('a lock of a process that is gone is taken over', () => {
+    importGolden(request)
+    mkdirSync(join(imported(), '.lock'))
+    writeFileSync(join(imported(), '.lock/pid'), '999999999')
+    expect(Object.keys(importGolden({ ...request, scene: 'yard' }).manifest.scenes)).toEqual(['hall', 'yard'])
   })
 
   test('a scene of other outputs or preprocessing does not mix in', () => {

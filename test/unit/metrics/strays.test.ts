@@ -10,7 +10,7 @@ describe('a golden below the range', () => {
     [0, 2.5, 0],
     [0, 2.500001, 0.25],
     [0, 8, 0.25],
-    [0, 8.000001, 0],
+    [0, 8.000001, 0.25],
     [-3, 5, 0.25],
     [-0, 5, 0.25],
     [0, 0, 0],
@@ -25,7 +25,7 @@ describe('a golden below the range', () => {
     [1, 1.875, 0],
     [1, 1.876, 0.25],
     [1, 9, 0.25],
-    [1, 10.1, 0],
+    [1, 10.1, 0.25],
     [0, 5, 0.25],
   ])('with bounds 1.5 and 10: golden %f, actual %f gives %f', (golden, actual, expected) => {
     expect(strays(golden, actual, { min: 1.5, max: 10 })).toBe(expected)
@@ -43,11 +43,11 @@ describe('a golden above the range', () => {
     [100, 8, 0],
     [100, 7.99, 0.25],
     [100, 2, 0.25],
-    [100, 1.99, 0],
+    [100, 1.99, 0.25],
     [100, 100, 0],
     [10.1, 9.9, 0],
     [100, Number.NaN, 0],
-    [100, -1, 0],
+    [100, -1, 0.25],
   ])('up to 10: golden %f, actual %f gives %f', (golden, actual, expected) => {
     expect(strays(golden, actual, { max: 10 })).toBe(expected)
   })
@@ -60,8 +60,8 @@ test('a masked pixel and a non-finite golden are none', () => {
   expect(strays(Infinity, 5, { max: 10 })).toBe(0)
 })
 
-test('a masked pixel widens no range', () => {
+test('a masked pixel stands in for no bound', () => {
   const mask = Uint8Array.of(1, 0, 1)
-  expect(measureRow([4, 100, 0], [4, 100, 50], { mask }).metrics.strays).toBe(0)
-  expect(measureRow([4, 100, 0], [4, 100, 50]).metrics.strays).toBe(1 / 3)
+  expect(measureRow([4, 1, 0], [4, 1, 3], { mask }).metrics.strays).toBe(0)
+  expect(measureRow([4, 1, 0], [4, 1, 3]).metrics.strays).toBe(1 / 3)
 })

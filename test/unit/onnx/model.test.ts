@@ -2,13 +2,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, equals, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
+import { sha256File } from '../../../src/base/files.ts'
 import { floatsOf, setFloats } from '../../../src/onnx/floats.ts'
 import {
   ModelProtoSchema,
+  StringStringEntryProtoSchema,
   TensorProto_DataLocation,
   TensorProto_DataType,
   TensorProtoSchema,
 } from '../../../src/onnx/gen/onnx_pb.ts'
+import { hashOnnx } from '../../../src/onnx/hash.ts'
 import { encodeModel, readModel } from '../../../src/onnx/model.ts'
 import { eachNode, opsetOf } from '../../../src/onnx/nodes.ts'
 import { repo, temporaryFolder } from '../../helpers/files.ts'
@@ -87,5 +90,47 @@ describe('the floats of a tensor', () => {
     expect(() => floatsOf(tensor({ dataLocation: TensorProto_DataLocation.EXTERNAL }), 'big.onnx')).toThrow(
       /big\.onnx: the weight w is in external data/,
     )
+  })
+})
+
+describe('the hash of a model', () => {
+  const external = (location: string, folder: string) => {
+    const model = readModel(tiny)
+    const weight = model.graph!.initializer[0]!
+    weight.dataLocation = TensorProto_DataLocation.EXTERNAL
+    weight.externalData = [create(StringStringEntryProtoSchema, { key: 'location', value: location })]
+    writeFileSync(join(folder, 'm.onnx'), Buffer.concat(encodeModel(model)))
+    return join(folder, 'm.onnx')
+  }
+
+  test('is that of its file, whatever lies beside it', () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'm.onnx')
+    writeFileSync(path, readFileSync(tiny))
+    writeFileSync(`${path}.notes.txt`, 'x')
+    expect(hashOnnx(path)).toBe(sha256File(tiny))
+  })
+
+  test('covers the external data that it names', () => {
+    const folder = temporaryFolder()
+    const path = external('weights.bin', folder)
+    const hashes = ['a', 'b'].map(text => {
+      writeFileSync(join(folder, 'weights.bin'), text)
+      return hashOnnx(path)
+    })
+    expect(new Set([...hashes, sha256File(path)]).size).toBe(3)
+  })
+
+  test.each(['../weights.bin', '/etc/passwd', 'a/../../b', ''])(
+    'refuses data at %j, outside the folder',
+    location => {
+      expect(() => hashOnnx(external(location, temporaryFolder()))).toThrow(
+        /m\.onnx: the weight features\.weight lies in .* outside the model's folder/,
+      )
+    },
+  )
+
+  test('names data that are missing', () => {
+    expect(() => hashOnnx(external('gone.bin', temporaryFolder()))).toThrow(/gone\.bin: does not exist/)
   })
 })

@@ -99,10 +99,52 @@ describe('the picture of a comparison', () => {
       kind: 'metric-depth',
       golden: one,
       actual: one,
-      tolerance: {},
+      tolerance: { absRel: 1 },
     }) as MapVerdict
     const title = 'a-model-with-a-long-name/a-scene-with-a-long-name depth fp32'.repeat(3)
     expect(comparisonPicture(title, one, one, small).shape[1]).toBeGreaterThan(textWidth(title, 1))
+  })
+
+  test.each([
+    [300, 1],
+    [1, 300],
+    [3000, 2],
+    [1600, 1600],
+  ])('of %d×%d pixels is neither tiny nor huge', (height, width) => {
+    const one = map(new Array(height * width).fill(2), [height, width])
+    const made = judge({
+      output: 'depth',
+      kind: 'metric-depth',
+      golden: one,
+      actual: one,
+      tolerance: { absRel: 1 },
+    }) as MapVerdict
+    const [rows = 0, columns = 0] = comparisonPicture('m/s', one, one, made).shape
+    expect(Math.max(rows, columns)).toBeLessThan(3 * 768 + 200)
+    expect(columns).toBeGreaterThan(300)
+  })
+
+  test('keeps the worst pixel in the error panel, also of a map that is thinned out', () => {
+    const flat = new Array(1600 * 1600).fill(2)
+    const off = [...flat]
+    off[1599 * 1600 + 1598] = 4
+    const [truth, engine] = [map(flat, [1600, 1600]), map(off, [1600, 1600])]
+    const made = judge({
+      output: 'depth',
+      kind: 'metric-depth',
+      golden: truth,
+      actual: engine,
+      tolerance: { maxRel: 0.1 },
+    }) as MapVerdict
+    const picture = comparisonPicture('m/s', truth, engine, made)
+    const colours = new Set<string>()
+    for (let y = 0; y < picture.shape[0]!; y++)
+      for (let x = Math.round(picture.shape[1]! * 0.66); x < picture.shape[1]!; x++)
+        colours.add([0, 1, 2].map(c => picture.get(y, x, c)).join())
+    // beside white paper, ink and the legend's colours, the deepest red stands inside the panel's last corner
+    const [bottom, right] = [picture.shape[0]! - 3 * 15 - 8 - 2, picture.shape[1]! - 16]
+    expect([...colours].length).toBeGreaterThan(10)
+    expect(picture.get(bottom, right, 0) + picture.get(bottom, right, 2)).toBeLessThan(512)
   })
 })
 

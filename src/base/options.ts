@@ -1,0 +1,21 @@
+import { DepthgateError } from './errors.ts'
+import { didYouMean } from './names.ts'
+
+/** Throws where `options` has a key that nothing reads: a mistyped option would otherwise be ignored in silence. */
+export function checkKeys(options: object, known: readonly string[], where: string): void {
+  for (const key of Object.keys(options))
+    if (!known.includes(key))
+      throw new DepthgateError(
+        'options',
+        `${where}: the option ${JSON.stringify(key)} is unknown${didYouMean(key, known)}`,
+      )
+}
+
+/** Throws where a value is given that is none of `known`. */
+export function checkChoice(value: string | undefined, known: readonly string[], where: string): void {
+  if (value !== undefined && !known.includes(value))
+    throw new DepthgateError(
+      'options',
+      `${where}: ${JSON.stringify(value)} is unknown${didYouMean(String(value), known)}`,
+    )
+}

@@ -1,0 +1,24 @@
+import { DepthgateError } from '../base/errors.ts'
+import { checkName } from '../base/names.ts'
+
+/** What lies beside the scenes in a golden's folder, and beside the outputs in a scene's. */
+const besideScenes = new Set(['manifest.json', 'baselines'])
+const besideOutputs = new Set(['input', 'preview'])
+
+/** Throws unless a scene may have this name. */
+export function checkSceneName(name: string): string {
+  return checkFree('scene', name, besideScenes)
+}
+
+/** Throws unless an output may have this name. */
+export function checkOutputName(name: string): string {
+  return checkFree('output', name, besideOutputs)
+}
+
+function checkFree(what: string, name: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(checkName(what, name))) return name
+  throw new DepthgateError(
+    'name',
+    `${what} ${JSON.stringify(name)}: depthgate keeps a file of its own under that name. Choose another`,
+  )
+}
