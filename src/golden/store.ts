@@ -80,7 +80,7 @@ function checkOutputs(manifest: Manifest, name: string, scene: SceneRecord, file
 }
 
 /** The scene's record; an unknown scene is an error that names the nearest. */
-export function sceneRecord({ folder, manifest }: Golden, scene: string): SceneRecord {
+function sceneRecord({ folder, manifest }: Golden, scene: string): SceneRecord {
   const record = Object.hasOwn(manifest.scenes, scene) ? manifest.scenes[scene] : undefined
   if (record) return record
   throw new DepthgateError(
