@@ -90,6 +90,11 @@ function readScene(request: ImportRequest): Incoming {
       `${request.input}: the input is a .png or .npy, exactly as the model saw it`,
     )
 
+  if (fovDeg !== undefined && request.fovOutput === name)
+    throw new DepthgateError(
+      'import',
+      `--output and --fov-output are both ${name}: the map and the field of view are two outputs`,
+    )
   const given: Manifest['outputs'] = { [name]: { kind } }
   if (fovDeg !== undefined) given[checkOutputName(request.fovOutput)] = { kind: 'fov' }
   const outputs = withDerived(given)

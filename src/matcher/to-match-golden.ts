@@ -2,7 +2,7 @@ import { DepthgateError } from '../base/errors.ts'
 import { checkKeys } from '../base/options.ts'
 import type { Precision } from '../engines/engine.ts'
 import { checkedTolerance } from '../gate/check-tolerance.ts'
-import { findModel, loadConfig, type Model } from '../gate/config.ts'
+import { findModel, type LoadedConfig, loadConfig, type Model } from '../gate/config.ts'
 import { type Inference, isInference } from '../gate/infer.ts'
 import { type JudgedScene, judgeInference, judgeMapAlone } from '../gate/judge-scene.ts'
 import type { Tolerance } from '../gate/tolerance.ts'
@@ -10,7 +10,7 @@ import { primaryOutput } from '../golden/kinds.ts'
 import { readTruth } from '../golden/store.ts'
 import { writeEvidence } from '../report/evidence.ts'
 import { verdictText } from '../report/phrase.ts'
-import { receivedMap } from './received.ts'
+import { receivedMap, refusePromise } from './received.ts'
 
 export interface MatchOptions {
   /** Limits over those of the config, for the maps. */
@@ -47,69 +47,79 @@ export function toMatchGolden(
   refuseMisuse(this)
   const name = typeof args[0] === 'string' ? args[0] : undefined
   const options: MatchOptions = (typeof args[0] === 'object' ? args[0] : args[1]) ?? {}
+  checkOptions(options)
+  const config = loadConfig()
+  const { model, ...judged } = isInference(received)
+    ? judgeReceived(config, received, name, options)
+    : judgeArray(config, received, name, options)
+  const { verdict } = judged
+  const evidence = verdict.pass ? {} : writeEvidence(config, model, judged)
+  return { pass: verdict.pass, message: () => verdictText(verdict, evidence) }
+}
+
+type Judged = JudgedScene & { model: Model }
+
+/** Judges what infer() returned against the golden of its own scene. */
+function judgeReceived(
+  config: LoadedConfig,
+  inference: Inference,
+  golden: string | undefined,
+  options: MatchOptions,
+): Judged {
+  const own = `${inference.model}/${inference.scene}`
+  if (golden !== undefined && golden !== own)
+    throw new DepthgateError(
+      'matcher',
+      `toMatchGolden(${JSON.stringify(golden)}): this depth is of ${own}. What infer() returns knows its golden: leave the name out`,
+    )
+  if (options.output !== undefined || options.precision !== undefined)
+    throw new DepthgateError(
+      'matcher',
+      'toMatchGolden: `output` and `precision` are for plain arrays; what infer() returns knows both',
+    )
+  const model = findModel(config, inference.model)
+  if (inference.depth !== inference.outputs[primaryOutput(model.golden.manifest.outputs)])
+    throw new DepthgateError(
+      'matcher',
+      `toMatchGolden: \`depth\` was replaced in what infer() returned, but \`outputs\` is judged. Pass your own map by its name: toMatchGolden(${JSON.stringify(own)})`,
+    )
+  return { model, ...judgeInference(model, inference, options) }
+}
+
+/** Judges an array of unknown origin against the golden that the test names. */
+function judgeArray(
+  config: LoadedConfig,
+  array: unknown,
+  golden: string | undefined,
+  options: MatchOptions,
+): Judged {
+  refusePromise(array)
+  const [modelName, scene, ...rest] = golden?.split('/') ?? []
+  if (!modelName || !scene || rest.length > 0)
+    throw new DepthgateError(
+      'matcher',
+      `toMatchGolden(${golden === undefined ? '' : JSON.stringify(golden)}): a plain array does not know its golden, name it: toMatchGolden('model/scene')`,
+    )
+  const model = findModel(config, modelName)
+  const truth = readTruth(model.golden, scene, options.output ?? primaryOutput(model.golden.manifest.outputs))
+  const map = receivedMap(array, typeof truth === 'number' ? [1, 1] : truth.shape)
+  return { model, ...judgeMapAlone(model, scene, map, options) }
+}
+
+function checkOptions(options: MatchOptions): void {
   checkKeys(options, ['tolerance', 'mask', 'output', 'precision'], 'toMatchGolden')
   if (options.mask !== undefined && Object.prototype.toString.call(options.mask) !== '[object Uint8Array]')
     throw new DepthgateError(
       'matcher',
       'toMatchGolden: `mask` is a Uint8Array with one byte a pixel, 0 leaves the pixel out',
     )
-  if (options.tolerance !== undefined) checkedTolerance(options.tolerance, 'toMatchGolden({ tolerance })')
-  if (options.tolerance?.fovErrorDeg !== undefined)
+  if (options.tolerance === undefined) return
+  const { fovErrorDeg } = checkedTolerance(options.tolerance, 'toMatchGolden({ tolerance })')
+  if (fovErrorDeg !== undefined)
     throw new DepthgateError(
       'matcher',
       'toMatchGolden: fovErrorDeg is no limit of a map; set it in the config, under the output that is the field of view',
     )
-  const config = loadConfig()
-  const { model, judged } = isInference(received)
-    ? judgeReceived(received, name, options)
-    : judgeArray(received, name, options)
-  const { verdict } = judged
-  if (verdict.pass) return { pass: true, message: () => verdictText(verdict) }
-  const evidence = writeEvidence(config, model, judged)
-  return { pass: false, message: () => verdictText(verdict, evidence) }
-
-  function judgeReceived(
-    inference: Inference,
-    golden: string | undefined,
-    match: MatchOptions,
-  ): { model: Model; judged: JudgedScene } {
-    const own = `${inference.model}/${inference.scene}`
-    if (golden !== undefined && golden !== own)
-      throw new DepthgateError(
-        'matcher',
-        `toMatchGolden(${JSON.stringify(golden)}): this depth is of ${own}. What infer() returns knows its golden: leave the name out`,
-      )
-    if (match.output !== undefined || match.precision !== undefined)
-      throw new DepthgateError(
-        'matcher',
-        'toMatchGolden: `output` and `precision` are for plain arrays; what infer() returns knows both',
-      )
-    const found = findModel(config, inference.model)
-    if (inference.depth !== inference.outputs[primaryOutput(found.golden.manifest.outputs)])
-      throw new DepthgateError(
-        'matcher',
-        `toMatchGolden: \`depth\` was replaced in what infer() returned, but \`outputs\` is judged. Pass your own map by its name: toMatchGolden(${JSON.stringify(own)})`,
-      )
-    return { model: found, judged: judgeInference(found, inference, match) }
-  }
-
-  function judgeArray(
-    array: unknown,
-    golden: string | undefined,
-    match: MatchOptions,
-  ): { model: Model; judged: JudgedScene } {
-    if (array instanceof Promise) receivedMap(array, [])
-    const [modelName, scene, ...rest] = golden?.split('/') ?? []
-    if (!modelName || !scene || rest.length > 0)
-      throw new DepthgateError(
-        'matcher',
-        `toMatchGolden(${golden === undefined ? '' : JSON.stringify(golden)}): a plain array does not know its golden, name it: toMatchGolden('model/scene')`,
-      )
-    const found = findModel(config, modelName)
-    const truth = readTruth(found.golden, scene, match.output ?? primaryOutput(found.golden.manifest.outputs))
-    const map = receivedMap(array, typeof truth === 'number' ? [1, 1] : truth.shape)
-    return { model: found, judged: judgeMapAlone(found, scene, map, match) }
-  }
 }
 
 function refuseMisuse({ isNot, poll, promise }: State): void {
