@@ -29,12 +29,11 @@ const LEVELS = 10
 const thresholds = Float64Array.from({ length: LEVELS }, (_, i) =>
   i === LEVELS - 1 ? 1.25 : i * ((1.25 - 1.05) / (LEVELS - 1)) + 1.05,
 )
-const lowest = thresholds[0]!
 const thresholdSum = thresholds.reduce((sum, t) => sum + t, 0)
 
 const NEAREST = 1e-6
-/** Depths within this factor are no edge at any threshold; the gap to 1.05 is far wider than any rounding. */
-const SURELY_FLAT = 1.04
+/** Depths that differ by no more than this share are no edge at any threshold: a ratio of 1/(1 − 0.04) is far below 1.05. */
+const SURELY_FLAT = 0.04
 
 /**
  * Edges of one orientation, counted by level: an edge is in the sets of its first |level| thresholds, so ten
@@ -54,8 +53,8 @@ export function edgeScores({ golden, actual, width, height }: Pair): EdgeScores 
   const down = newTally()
   for (let y = 0; y < height; y++) {
     const row = y * width
-    tallyPairs(golden, actual, row, width - 1, 1, across)
-    if (y + 1 < height) tallyPairs(golden, actual, row, width, width, down)
+    tallyRow(golden, actual, row, width, across)
+    if (y + 1 < height) tallyRows(golden, actual, row, width, down)
   }
 
   let f1 = 0
@@ -69,30 +68,33 @@ export function edgeScores({ golden, actual, width, height }: Pair): EdgeScores 
   return { f1, self }
 }
 
-/** Counts the edges between pixels i and i + step, for `count` pixels i from `start`. */
-function tallyPairs(
-  golden: FloatArray,
-  actual: FloatArray,
-  start: number,
-  count: number,
-  step: number,
-  tally: Tally,
-): void {
-  for (let i = start; i < start + count; i++) {
-    const g = golden[i]!
-    const gNext = golden[i + step]!
-    const a = actual[i]!
-    const aNext = actual[i + step]!
-    // nearly every pair is flat in both; NaN and depths below the clip need not be, and go the long way
-    if (
-      g <= SURELY_FLAT * gNext &&
-      gNext <= SURELY_FLAT * g &&
-      a <= SURELY_FLAT * aNext &&
-      aNext <= SURELY_FLAT * a
-    )
-      continue
-    tallyPair(edgeLevel(g, gNext), edgeLevel(a, aNext), tally)
+/** Counts the edges between neighbours of the row that begins at `start`; each pixel is read once and handed on. */
+function tallyRow(golden: FloatArray, actual: FloatArray, start: number, width: number, tally: Tally): void {
+  let g = golden[start]!
+  let a = actual[start]!
+  for (let i = start + 1; i < start + width; i++) {
+    const gNext = golden[i]!
+    const aNext = actual[i]!
+    if (!surelyFlat(g, gNext, a, aNext)) tallyPair(edgeLevel(g, gNext), edgeLevel(a, aNext), tally)
+    g = gNext
+    a = aNext
   }
+}
+
+/** Counts the edges between the row that begins at `start` and the row below it. */
+function tallyRows(golden: FloatArray, actual: FloatArray, start: number, width: number, tally: Tally): void {
+  for (let i = start; i < start + width; i++) {
+    const g = golden[i]!
+    const a = actual[i]!
+    const gNext = golden[i + width]!
+    const aNext = actual[i + width]!
+    if (!surelyFlat(g, gNext, a, aNext)) tallyPair(edgeLevel(g, gNext), edgeLevel(a, aNext), tally)
+  }
+}
+
+/** Nearly every pair is flat in both maps; NaN, infinite and negative depths fail the `<` and go the long way. */
+function surelyFlat(g: number, gNext: number, a: number, aNext: number): boolean {
+  return Math.abs(gNext - g) < SURELY_FLAT * g && Math.abs(aNext - a) < SURELY_FLAT * a
 }
 
 function tallyPair(golden: number, actual: number, tally: Tally): void {
@@ -107,15 +109,13 @@ function edgeLevel(first: number, second: number): number {
   // through the reciprocals, not second / first: at an exact tie the last bit decides
   const z1 = 1 / Math.max(first, NEAREST)
   const z2 = 1 / Math.max(second, NEAREST)
-  const rise = z2 / z1
-  if (rise > lowest) return exceeded(rise)
-  const fall = z1 / z2
-  return fall > lowest ? -exceeded(fall) : 0
+  if (z2 > z1) return exceeded(z2 / z1)
+  // not below 1, or NaN, which exceeds nothing; 0 − 0 keeps the level without an edge from being −0
+  return 0 - exceeded(z1 / z2)
 }
 
-/** Of a ratio above the lowest threshold. */
 function exceeded(ratio: number): number {
-  let level = 1
+  let level = 0
   while (level < LEVELS && ratio > thresholds[level]!) level++
   return level
 }
