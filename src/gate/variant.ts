@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { sha256, sha256File, writeWhole } from '../base/files.ts'
@@ -55,18 +55,20 @@ function emulated(onnx: string, format: RoundedFormat, folder: string): Promise<
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
-  const key = sha256(`${recipe} ${format} ${sha256File(onnx)}`)
-  const path = join(folder, `${format}-${key.slice(0, 32)}.onnx`)
-  let made = making.get(path)
+  const { mtimeMs, size } = statSync(onnx)
+  const key = JSON.stringify([onnx, mtimeMs, size, format])
+  let made = making.get(key)
   if (!made) {
-    made = make(onnx, format, path)
-    making.set(path, made)
-    made.catch(() => making.delete(path))
+    made = make(onnx, format, folder)
+    making.set(key, made)
+    made.catch(() => making.delete(key))
   }
   return made
 }
 
-async function make(onnx: string, format: RoundedFormat, path: string): Promise<string> {
+async function make(onnx: string, format: RoundedFormat, folder: string): Promise<string> {
+  const key = sha256(`${recipe} ${format} ${sha256File(onnx)}`)
+  const path = join(folder, `${format}-${key.slice(0, 32)}.onnx`)
   // the hash beside it was written after it: an entry without one, or with another, is not whole
   const seal = `${path}.sha256`
   if (existsSync(path) && existsSync(seal) && readFileSync(seal, 'utf8') === sha256File(path)) return path

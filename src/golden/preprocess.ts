@@ -17,10 +17,13 @@ export function imageTensor(
   if (file.endsWith('.npy')) return float32Tensor(parseNpy(bytes, file), file)
   const image = parseImage(bytes, file)
   const [height = 0, width = 0] = image.shape
-  const tensor = new Float32Array(3 * height * width)
-  for (let c = 0, i = 0; c < 3; c++)
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++) tensor[i++] = (image.get(y, x, c) / 255 - mean[c]!) / std[c]!
+  const pixels = height * width
+  const tensor = new Float32Array(3 * pixels)
+  for (let c = 0; c < 3; c++) {
+    // 256 quotients a channel instead of one a pixel
+    const values = Float32Array.from({ length: 256 }, (_, value) => (value / 255 - mean[c]!) / std[c]!)
+    for (let i = 0; i < pixels; i++) tensor[c * pixels + i] = values[image.data[3 * i + c]!]!
+  }
   return ndarray(tensor, [1, 3, height, width])
 }
 

@@ -1,0 +1,19 @@
+import { defineConfig } from 'depthgate/config'
+
+export default defineConfig({
+  models: {
+    pocket: {
+      onnx: 'models/pocket/pocket.onnx',
+      input: 'image',
+      // the reduced precisions are emulated on the CPU
+      precisions: ['fp32', 'fp16', 'bf16'],
+      outputs: {
+        // The network was trained from 0.3 m to 60 m. What it puts beyond is sky: there an error
+        // in metres says nothing, and `strays` sees to it that sky stays sky.
+        inverse_depth: { range: { min: 0.01 } },
+        // bfloat16 keeps 8 bits of an inverse depth near 0.01, and 1/x turns that into metres
+        depth: { range: { min: 0.1, max: 60 }, tolerance: { bf16: { rmse: '15%' } } },
+      },
+    },
+  },
+})
