@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import ndarray from 'ndarray'
 import { describe, expect, test } from 'vitest'
 import { asDepthMap, packed } from '../../src/depth/depth-map.ts'
@@ -119,7 +120,9 @@ describe('a failing case names its cause', () => {
   })
 
   test('and says it in words, with the figures of every corner', async () => {
-    const text = verdictText(await verdictOf(await project(...overflow, x => x), 'fp16'))
+    const text = stripVTControlCharacters(
+      verdictText(await verdictOf(await project(...overflow, x => x), 'fp16')),
+    )
     expect(text).toContain('rounding every tensor to fp16 breaks it')
     expect(text).toMatch(/fp32 +fusion off +0 +0\n.*fp32 +fusion on/)
     expect(text).toMatch(/fp16 emulated +fusion off +NaN/)

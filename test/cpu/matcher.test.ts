@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { type DepthMap, infer, readNpy, scenes } from 'depthgate'
 import ndarray from 'ndarray'
 import { describe, expect, test, vi } from 'vitest'
@@ -19,7 +20,8 @@ const messageOf = (run: () => unknown): string => {
   try {
     run()
   } catch (thrown) {
-    return (thrown as Error).message
+    // CI colours its output
+    return stripVTControlCharacters((thrown as Error).message)
   }
   throw new Error('it passed')
 }
