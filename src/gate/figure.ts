@@ -1,4 +1,4 @@
-/** A figure for people: three significant digits, never "0" for what is not 0. */
+/** A figure for people: four digits, five from 1000 on, an exponent beyond; never "0" for what is not 0. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞'
   if (value === 0) return '0'
