@@ -1,13 +1,15 @@
 import { closestMatch } from 'leven'
 import { DepthgateError } from './errors.ts'
 
-const segment = /^[a-z0-9_-][a-z0-9._-]*$/
+/** One safe path segment, as the text of a regular expression; the schemas use it too. */
+export const segment = '[a-z0-9_-][a-z0-9._-]*'
+const wholeSegment = new RegExp(`^${segment}$`)
 /** Names that every JavaScript object answers to. */
 const inherited = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Whether `name` is one safe path segment: `[a-z0-9._-]`, no leading dot, so that it can never leave its folder. */
 export function isName(name: string): boolean {
-  return segment.test(name) && !inherited.has(name)
+  return wholeSegment.test(name) && !inherited.has(name)
 }
 
 /** Throws unless `name` is a safe path segment. `what` is how the error calls it. */

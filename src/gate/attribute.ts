@@ -1,8 +1,8 @@
 import { type DepthMap, packed } from '../depth/depth-map.ts'
 import type { Fusion, Precision } from '../engines/engine.ts'
-import type { Truth } from '../golden/store.ts'
+import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
-import type { Model } from './config.ts'
+import { type Model, onnxByPrecision } from './config.ts'
 import type { Range } from './define-config.ts'
 import { type Inference, inferModel } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
@@ -26,13 +26,10 @@ export async function attribute(
   failing: Inference,
   verdict: Verdict,
 ): Promise<Attribution | undefined> {
-  const { onnx } = model.config
-  if (typeof onnx !== 'string' && onnx.fp32 === undefined) return undefined
+  if (onnxByPrecision(model.config).fp32 === undefined) return undefined
   const told = verdict.outputs.find(({ pass }) => !pass) ?? verdict.outputs[0]!
   const range = model.config.outputs?.[told.output]?.range
-  const golden = judgeInference(model, failing).comparisons.find(
-    ({ output }) => output === told.output,
-  )!.golden
+  const golden = readTruth(model.golden, failing.scene, told.output)
 
   const corners: Corner[] = []
   let before = golden

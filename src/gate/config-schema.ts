@@ -1,3 +1,4 @@
+import { segment } from '../base/names.ts'
 import { precisions } from '../engines/engine.ts'
 import { limitNames, takesPercent } from './tolerance.ts'
 
@@ -45,7 +46,7 @@ export const configSchema = {
     failures: text,
     models: {
       type: 'object',
-      propertyNames: { type: 'string', pattern: '^[a-z0-9_-][a-z0-9._-]*$' },
+      propertyNames: { type: 'string', pattern: `^${segment}$` },
       minProperties: 1,
       additionalProperties: {
         type: 'object',

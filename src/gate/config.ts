@@ -145,10 +145,12 @@ export function sceneNames({ golden }: Model): string[] {
   )
 }
 
+/** The ONNX files that a config names, by precision; a single path is the FP32 model. */
+export function onnxByPrecision({ onnx }: ModelConfig): { [precision in Precision]?: string } {
+  return typeof onnx === 'string' ? { fp32: onnx } : onnx
+}
+
 /** The precisions that the gate runs for a model. */
 export function precisionsOf({ config }: Model): Precision[] {
-  return (
-    config.precisions ??
-    (typeof config.onnx === 'string' ? ['fp32'] : (Object.keys(config.onnx) as Precision[]))
-  )
+  return config.precisions ?? (Object.keys(onnxByPrecision(config)) as Precision[])
 }

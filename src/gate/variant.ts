@@ -6,7 +6,7 @@ import type { Precision } from '../engines/engine.ts'
 import { encodeModel, readModel } from '../onnx/model.ts'
 import { emulate } from '../precision/emulate.ts'
 import { type RoundedFormat, roundedFormats } from '../precision/round.ts'
-import type { Model } from './config.ts'
+import { type Model, onnxByPrecision } from './config.ts'
 
 /** The file that an engine loads for a precision. */
 export interface Variant {
@@ -24,7 +24,7 @@ const recipe = 1
  */
 export async function variantFor(model: Model, precision: Precision, provider: string): Promise<Variant> {
   const { name, config, file, root } = model
-  const own = typeof config.onnx === 'string' ? { fp32: config.onnx } : config.onnx
+  const own = onnxByPrecision(config)
   const given = own[precision]
   if (given !== undefined) return { onnx: resolve(root, given), emulated: false }
   if (

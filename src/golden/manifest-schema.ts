@@ -1,4 +1,5 @@
-const segment = '[a-z0-9_-][a-z0-9._-]*'
+import { segment } from '../base/names.ts'
+
 const name = { type: 'string', pattern: `^${segment}$` } as const
 /** `scene/file` or, for files that scenes share, `file`: never a path that leaves the golden's folder. */
 const file = { type: 'string', pattern: `^(${segment}/)?${segment}$` } as const

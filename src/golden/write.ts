@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { sha256, stableJson, writeWhole } from '../base/files.ts'
-import { asDepthMap, type DepthMap, formatShape } from '../depth/depth-map.ts'
+import { asDepthMap, type DepthMap, formatShape, packed } from '../depth/depth-map.ts'
 import { parseNpy } from '../depth/npy.ts'
 import { encodeImage } from '../depth/png.ts'
 import { preview } from '../depth/preview.ts'
@@ -23,20 +23,13 @@ export function mapRecord(
 ): { record: MapRecord; map: DepthMap } {
   const array = parseNpy(bytes, from)
   const map = asDepthMap(array, from)
-  if (!hasDepth(map))
+  // at least one pixel must be one that would be compared
+  if (!packed(map).some(value => value > 0 && Number.isFinite(value)))
     throw new DepthgateError(
       'golden',
       `${from}: no value of ${formatShape(map.shape)} is finite and above 0; such a golden would compare nothing`,
     )
   return { record: { file, sha256: sha256(bytes), shape: [map.shape[0]!, map.shape[1]!] }, map }
-}
-
-/** Whether one pixel would be compared at all: finite and above 0. */
-function hasDepth(map: DepthMap): boolean {
-  for (let y = 0; y < map.shape[0]!; y++)
-    for (let x = 0; x < map.shape[1]!; x++)
-      if (map.get(y, x) > 0 && Number.isFinite(map.get(y, x))) return true
-  return false
 }
 
 export function writePreview(folder: string, scene: string, map: DepthMap, kind: OutputKind): void {
