@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DepthgateError } from '../../../src/base/errors.ts'
 import type { FloatArray } from '../../../src/depth/depth-map.ts'
 import { encodeNpy, parseNpy, readNpy } from '../../../src/depth/npy.ts'
+import { errorOf } from '../../helpers/error-of.ts'
 
 let folder: string
 beforeAll(() => {
@@ -32,16 +33,6 @@ const head = (descr: string, shape: string, order = 'False') =>
 const bytesOf = (values: FloatArray) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 const four = bytesOf(Float32Array.of(1, 2, 3, 4))
 const text = (content: string) => Buffer.from(content, 'latin1')
-
-function errorOf(run: () => unknown): DepthgateError {
-  try {
-    run()
-  } catch (thrown) {
-    expect(thrown).toBeInstanceOf(DepthgateError)
-    return thrown as DepthgateError
-  }
-  throw new Error('nothing was thrown')
-}
 
 describe('reads what numpy wrote', () => {
   test.each([

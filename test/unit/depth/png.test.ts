@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { crc32, deflateSync } from 'node:zlib'
 import ndarray from 'ndarray'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DepthgateError } from '../../../src/base/errors.ts'
 import { encodeImage, readImage } from '../../../src/depth/png.ts'
+import { errorOf } from '../../helpers/error-of.ts'
 
 let folder: string
 let path: string
@@ -55,16 +55,6 @@ function read(bytes: Uint8Array): { shape: number[]; pixels: number[] } {
   writeFileSync(path, bytes)
   const { shape, data } = readImage(path)
   return { shape, pixels: [...data] }
-}
-
-function errorOf(run: () => unknown): DepthgateError {
-  try {
-    run()
-  } catch (thrown) {
-    expect(thrown).toBeInstanceOf(DepthgateError)
-    return thrown as DepthgateError
-  }
-  throw new Error('nothing was thrown')
 }
 
 const palette = chunk('PLTE', Uint8Array.of(1, 2, 3, 250, 251, 252))
