@@ -26,7 +26,7 @@ export function castNode(input: string, output: string, to: TensorProto_DataType
 }
 
 /** The graphs inside a node's attributes: bodies of If, Loop and Scan. */
-function bodiesOf(node: NodeProto): GraphProto[] {
+export function bodiesOf(node: NodeProto): GraphProto[] {
   return node.attribute.flatMap(attribute => [...(attribute.g ? [attribute.g] : []), ...attribute.graphs])
 }
 
@@ -38,7 +38,17 @@ export function eachNode(graph: GraphProto, visit: (node: NodeProto) => void): v
   }
 }
 
+/** Whether a domain is that of the standard operators, which has two spellings. */
+export function isStandard(domain: string): boolean {
+  return domain === '' || domain === 'ai.onnx'
+}
+
 /** The version of the standard operators that the model is written for. */
 export function opsetOf(model: ModelProto): number {
-  return Number(model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version ?? 0)
+  return Number(model.opsetImport.find(({ domain }) => isStandard(domain))?.version ?? 0)
+}
+
+/** How errors call a node: its operator, and its name or what it writes. */
+export function describeNode({ opType, name, output }: NodeProto): string {
+  return `${opType} ${JSON.stringify(name || (output.find(tensor => tensor !== '') ?? ''))}`
 }
