@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import {
+  type AttributeProto,
   AttributeProto_AttributeType,
   AttributeProtoSchema,
   type GraphProto,
@@ -41,6 +42,11 @@ export function eachNode(graph: GraphProto, visit: (node: NodeProto) => void): v
 /** Whether a domain is that of the standard operators, which has two spellings. */
 export function isStandard(domain: string): boolean {
   return domain === '' || domain === 'ai.onnx'
+}
+
+/** An attribute of a node by its name. */
+export function attributeOf(node: NodeProto, name: string): AttributeProto | undefined {
+  return node.attribute.find(attribute => attribute.name === name)
 }
 
 /** The version of the standard operators that the model is written for. */

@@ -1,0 +1,66 @@
+import { DepthgateError } from '../base/errors.ts'
+import { type GraphProto, type ModelProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
+import { placedNodes } from '../onnx/graph.ts'
+import { attributeOf, bodiesOf, opsetOf } from '../onnx/nodes.ts'
+import type { RoundedFormat } from './round.ts'
+
+const reducedTypes = new Set<number>([TensorProto_DataType.FLOAT16, TensorProto_DataType.BFLOAT16])
+
+/** Throws where a model cannot be converted as a whole: it is reduced already, or written for operators that are too old. */
+export function refuseUnfit(model: ModelProto, format: RoundedFormat, file: string): void {
+  const found = reducedTensor(model.graph!)
+  if (found !== undefined)
+    throw new DepthgateError(
+      'precision',
+      `${file}: is in a reduced precision already (${found}). Start from the FP32 export, or name this file in \`onnx: { ${format}: '…' }\``,
+    )
+  const [inline] = model.functions
+  if (inline)
+    throw new DepthgateError(
+      'precision',
+      `${file}: holds the function ${JSON.stringify(inline.name)}, whose inside would stay FP32. Inline it with Python's onnx.inliner.inline_local_functions`,
+    )
+  const twice = repeatedName(model.graph!)
+  if (twice !== undefined)
+    throw new DepthgateError(
+      'precision',
+      `${file}: two nodes have the same name ${JSON.stringify(twice)}, which ONNX Runtime refuses. Give each its own, or none`,
+    )
+  const opset = opsetOf(model)
+  const needed = format === 'bf16' ? 13 : 7
+  if (opset < needed)
+    throw new DepthgateError(
+      'precision',
+      `${file}: opset ${opset} has no ${format === 'bf16' ? 'bfloat16' : 'fp16 of today'}; export with opset ${needed} or later`,
+    )
+  const [sparse] = model.graph!.sparseInitializer
+  if (sparse)
+    throw new DepthgateError(
+      'precision',
+      `${file}: the weight ${JSON.stringify(sparse.values?.name)} is sparse, which cannot be converted. Export it dense`,
+    )
+}
+
+/** The name of a tensor of a reduced type, in any scope. */
+function reducedTensor(graph: GraphProto): string | undefined {
+  const port = [...graph.input, ...graph.output].find(
+    ({ type }) => type?.value.case === 'tensorType' && reducedTypes.has(type.value.value.elemType),
+  )
+  const weight = graph.initializer.find(({ dataType }) => reducedTypes.has(dataType))
+  if (port || weight) return (port ?? weight)!.name
+  for (const { node } of placedNodes(graph)) {
+    const constant = node.opType === 'Constant' ? attributeOf(node, 'value')?.t?.dataType : undefined
+    const target = node.opType === 'Cast' ? Number(attributeOf(node, 'to')?.i ?? 0) : 0
+    if (reducedTypes.has(constant ?? target)) return node.output[0]
+    for (const body of bodiesOf(node)) {
+      const inside = body.initializer.find(({ dataType }) => reducedTypes.has(dataType))
+      if (inside) return inside.name
+    }
+  }
+  return undefined
+}
+
+function repeatedName(graph: GraphProto): string | undefined {
+  const seen = new Set<string>()
+  return graph.node.find(({ name }) => name !== '' && seen.size === seen.add(name).size)?.name
+}
