@@ -2,24 +2,27 @@ import { type DepthMap, packed } from '../depth/depth-map.ts'
 import type { Fusion, Precision } from '../engines/engine.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
+import { decideCause } from './cause.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import type { Range } from './define-config.ts'
 import { type Inference, inferModel } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
-import type { Attribution, Cause, Corner, Verdict } from './verdict.ts'
+import { type ReducedRecipe, reducedRecipe } from './recipe.ts'
+import type { Attribution, Corner, Verdict } from './verdict.ts'
 
-/** What is run to find the step that costs too much, in the order in which a model goes through the steps. */
-const steps: readonly { fusion: Fusion; reduced: boolean }[] = [
-  { fusion: 'off', reduced: false },
-  { fusion: 'on', reduced: false },
-  { fusion: 'off', reduced: true },
-  { fusion: 'on', reduced: true },
-]
+/** One run of an attribution. */
+interface Step {
+  precision: Precision
+  fusion: Fusion
+  sums?: 'fp32' | 'engine'
+  /** How the precision is made, where it is not as the config says. */
+  recipe?: ReducedRecipe
+}
 
 /**
- * Finds out which step makes a scene fail, by running the corners: FP32 and the precision, each without and with fusion,
- * all held to the tolerance of the precision. The failing run itself is one of them and is not run again. `undefined`
- * where the config names no FP32 model to start from.
+ * Finds out which step makes a scene fail, by running the corners: FP32 without and with fusion, and the precision with its
+ * products summed in FP32, as the engine sums them, and fused as well; all held to the tolerance of the precision. The
+ * failing run itself is one of them and is not run again. `undefined` where the config names no FP32 model to start from.
  */
 export async function attribute(
   model: Model,
@@ -33,19 +36,12 @@ export async function attribute(
 
   const corners: Corner[] = []
   let before = golden
-  for (const { fusion, reduced } of steps) {
-    const precision = reduced ? failing.precision : 'fp32'
-    if (
-      (reduced && failing.precision === 'fp32') ||
-      (fusion === 'on' && failing.fingerprint.fusion === 'off')
-    )
-      continue
-    const inference = await cornerOf(model, failing, precision, fusion)
+  for (const { recipe, ...step } of stepsOf(model, failing)) {
+    const inference = await cornerOf(model, failing, step, recipe)
     const { pass } = judgeInference(model, { ...inference, precision: failing.precision }).verdict
     const actual = inference.outputs[told.output]
     corners.push({
-      precision,
-      fusion,
+      ...step,
       arithmetic: inference.fingerprint.arithmetic,
       pass,
       error: distance(golden, actual, range),
@@ -57,19 +53,40 @@ export async function attribute(
   return { cause, reason, output: told.output, unit: typeof golden === 'number' ? '°' : 'absRel', corners }
 }
 
+/** What is run, in the order in which a model goes through the steps; the failing run is the last. */
+function stepsOf(model: Model, { precision, fingerprint }: Inference): Step[] {
+  const fused = fingerprint.fusion === 'on'
+  const steps: Step[] = [{ precision: 'fp32', fusion: 'off' }]
+  if (fused) steps.push({ precision: 'fp32', fusion: 'on' })
+  if (precision === 'fp32') return steps
+  const made = onnxByPrecision(model.config)[precision] === undefined
+  if (made && (precision === 'fp16' || precision === 'bf16')) {
+    const own = reducedRecipe(model, precision)
+    const emulated = fingerprint.arithmetic === 'emulated'
+    // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
+    const sumsLow = precision === 'fp16' && (emulated ? own.accumulate === 'fp16' : own.accumulate !== 'fp32')
+    const sums = sumsLow ? 'engine' : 'fp32'
+    if (sumsLow)
+      steps.push({ precision, fusion: 'off', sums: 'fp32', recipe: { ...own, accumulate: 'fp32' } })
+    steps.push({ precision, fusion: 'off', sums })
+    if (fused) steps.push({ precision, fusion: 'on', sums })
+    return steps
+  }
+  steps.push({ precision, fusion: 'off' })
+  if (fused) steps.push({ precision, fusion: 'on' })
+  return steps
+}
+
 async function cornerOf(
   model: Model,
   failing: Inference,
-  precision: Precision,
-  fusion: Fusion,
+  { precision, fusion }: Step,
+  recipe: ReducedRecipe | undefined,
 ): Promise<Inference> {
-  if (precision === failing.precision && fusion === failing.fingerprint.fusion) return failing
-  return inferModel(model, {
-    scene: failing.scene,
-    precision,
-    fusion,
-    provider: failing.fingerprint.provider,
-  })
+  if (precision === failing.precision && fusion === failing.fingerprint.fusion && recipe === undefined)
+    return failing
+  const { scene, fingerprint } = failing
+  return inferModel(model, { scene, precision, fusion, provider: fingerprint.provider }, recipe)
 }
 
 /** Mean relative error of two maps, or degrees between two fields of view; NaN where they cannot be compared. */
@@ -86,52 +103,4 @@ function distance(golden: Truth, actual: Truth | undefined, range: Range | undef
     ...range,
   })
   return actualNonFinite > 0 ? Number.NaN : metrics.absRel
-}
-
-/** The corner at which the tolerance first breaks names the cause. Pure. */
-export function decideCause(corners: readonly Corner[]): { cause: Cause; reason: string } {
-  const at = (reduced: boolean, fusion: Fusion) =>
-    corners.find(corner => (corner.precision !== 'fp32') === reduced && corner.fusion === fusion)
-  const exported = at(false, 'off')
-  const fused = at(false, 'on')
-  const rounded = at(true, 'off')
-  const both = at(true, 'on')
-  const format = (rounded ?? both)?.precision
-
-  if (exported?.pass === false)
-    return {
-      cause: 'export',
-      reason:
-        'FP32 without fusion already breaks the tolerance: the ONNX is not the network that made the goldens. Export it again; compare weights and constants',
-    }
-  if (fused?.pass === false && rounded?.pass === false)
-    return {
-      cause: 'fusion and number format',
-      reason: `fusion breaks the tolerance in FP32 already, and ${format} does without fusion: each alone is too much`,
-    }
-  if (fused?.pass === false)
-    return {
-      cause: 'fusion',
-      reason:
-        "FP32 keeps the tolerance without fusion and breaks it with fusion. Set fusion: 'off', or find the rewrite that does it",
-    }
-  if (rounded?.pass === false)
-    return rounded.arithmetic === 'emulated'
-      ? {
-          cause: 'number format',
-          reason: `FP32 keeps the tolerance; rounding every tensor to ${format} breaks it, without fusion and with FP32 accumulation`,
-        }
-      : {
-          cause: 'number format',
-          reason: `FP32 keeps the tolerance; the ${format} ONNX breaks it without fusion`,
-        }
-  if (both?.pass === false)
-    return {
-      cause: 'combination',
-      reason: `FP32 with fusion and ${format} without keep the tolerance; only together they break it`,
-    }
-  return {
-    cause: 'unknown',
-    reason: 'every corner keeps the tolerance: what failed does not come back. Is the engine deterministic?',
-  }
 }

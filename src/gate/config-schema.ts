@@ -35,6 +35,29 @@ const output = {
   additionalProperties: false,
 } as const
 
+/** Names of nodes, or patterns: a RegExp is an object. */
+const patterns = { type: 'array', items: { type: ['string', 'object'] } } as const
+const reducedRecipe = {
+  type: 'object',
+  properties: {
+    keep: patterns,
+    accumulate: {
+      anyOf: [
+        { enum: ['engine', 'fp32', 'fp16'] },
+        {
+          type: 'object',
+          properties: { fp32: patterns },
+          required: ['fp32'],
+          additionalProperties: false,
+        },
+      ],
+      description: "'engine', 'fp32', 'fp16' or { fp32: [nodes] }",
+    },
+    flushTiny: { type: 'boolean' },
+  },
+  additionalProperties: false,
+} as const
+
 /** The single definition of depthgate.config. Published as depthgate/schema/config.schema.json. */
 export const configSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -68,6 +91,11 @@ export const configSchema = {
           outputs: { type: 'object', additionalProperties: output },
           provider: text,
           fusion: { enum: ['on', 'off'] },
+          recipes: {
+            type: 'object',
+            properties: { fp16: reducedRecipe, bf16: reducedRecipe },
+            additionalProperties: false,
+          },
           precisions: { type: 'array', items: { enum: precisions }, minItems: 1, uniqueItems: true },
         },
         required: ['onnx'],

@@ -1,4 +1,5 @@
 import type { Fusion, Precision } from '../engines/engine.ts'
+import type { ReducedRecipe } from './recipe.ts'
 import type { Tolerance } from './tolerance.ts'
 
 /** The pixels that count, by the golden's value in the output's own unit; both ends inclusive. */
@@ -31,6 +32,8 @@ export interface ModelConfig {
   provider?: string
   /** By default `on`. */
   fusion?: Fusion
+  /** How depthgate makes a precision from the FP32 model. */
+  recipes?: { fp16?: ReducedRecipe; bf16?: ReducedRecipe }
   /** What `depthgate gate` runs; by default every precision that `onnx` names, `fp32` for a single path. */
   precisions?: Precision[]
 }

@@ -7,6 +7,7 @@ import { withEngine } from '../engines/pool.ts'
 import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
 import { readInput, type Truth } from '../golden/store.ts'
 import type { Model } from './config.ts'
+import type { ReducedRecipe } from './recipe.ts'
 import { variantFor } from './variant.ts'
 import type { Attribution } from './verdict.ts'
 
@@ -52,8 +53,15 @@ export function isInference(value: unknown): value is Inference {
   return typeof value === 'object' && value !== null && brand in value
 }
 
-/** Runs the engine of one precision on one scene of a model. */
-export async function inferModel(model: Model, options: InferOptions): Promise<Inference> {
+/**
+ * Runs the engine of one precision on one scene of a model.
+ * @param recipe how the precision is made, in the place of the config's: a corner of an attribution
+ */
+export async function inferModel(
+  model: Model,
+  options: InferOptions,
+  recipe?: ReducedRecipe,
+): Promise<Inference> {
   checkKeys(options, optionNames, 'infer')
   checkChoice(options.precision, precisions, 'infer: precision')
   checkChoice(options.fusion, ['on', 'off'], 'infer: fusion')
@@ -62,7 +70,8 @@ export async function inferModel(model: Model, options: InferOptions): Promise<I
   const tensor = readInput(model.golden, scene)
   const provider = options.provider ?? model.config.provider ?? 'cpu'
   const fusion = options.fusion ?? model.config.fusion ?? 'on'
-  const request = { ...(await variantFor(model, precision, provider)), precision, fusion, provider }
+  const { notes: made, ...variant } = await variantFor(model, precision, provider, recipe)
+  const request = { ...variant, precision, fusion, provider }
   return withEngine(request, async engine => {
     const { outputs: specs } = model.golden.manifest
     const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
@@ -92,7 +101,7 @@ export async function inferModel(model: Model, options: InferOptions): Promise<I
       precision,
       fingerprint: engine.fingerprint,
       milliseconds,
-      notes: [...engine.notes, ...provenanceNotes(model, engine)],
+      notes: [...engine.notes, ...made, ...provenanceNotes(model, engine)],
       outputs,
       depth: outputs[primaryOutput(specs)] as DepthMap,
     } as const

@@ -1,83 +1,108 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
-import { sha256, sha256File, writeWhole } from '../base/files.ts'
 import type { Precision } from '../engines/engine.ts'
-import { encodeModel, readModel } from '../onnx/model.ts'
-import { emulate } from '../precision/emulate.ts'
-import { type RoundedFormat, roundedFormats } from '../precision/round.ts'
+import { hashOnnx } from '../onnx/hash.ts'
+import type { RoundedFormat } from '../precision/round.ts'
 import { type Model, onnxByPrecision } from './config.ts'
+import { makeReduced, type VariantFacts } from './make-variant.ts'
+import { type ReducedRecipe, reducedRecipe } from './recipe.ts'
+import { cachedModel } from './variant-cache.ts'
 
 /** The file that an engine loads for a precision. */
 export interface Variant {
   onnx: string
   /** The FP32 model with every tensor rounded to the precision, because the engine cannot compute in it. */
   emulated: boolean
+  /** What a reader of the figures must know about how it was made. */
+  notes: readonly string[]
 }
 
-/** Raised when the same model would be made differently: old entries of the cache are then left alone. */
-const recipe = 1
-
 /**
- * The ONNX that holds a precision: the config's own, or, for fp16 and bf16 on a CPU, the FP32 model emulated. Emulated
- * models are kept in `.depthgate/variants`, which may be deleted at any time; a damaged one is made anew.
+ * The ONNX that holds a precision: the config's own, or one that depthgate makes from the FP32 model by the precision's
+ * recipe: strongly typed for an engine that computes in it, emulated for the CPU. What is made is kept in
+ * `.depthgate/variants`, which may be deleted at any time; a damaged entry is made anew.
+ * @param recipe in the place of the config's: a corner of an attribution
  */
-export async function variantFor(model: Model, precision: Precision, provider: string): Promise<Variant> {
+export async function variantFor(
+  model: Model,
+  precision: Precision,
+  provider: string,
+  recipe?: ReducedRecipe,
+): Promise<Variant> {
   const { name, config, file, root } = model
   const own = onnxByPrecision(config)
-  const given = own[precision]
-  if (given !== undefined) return { onnx: resolve(root, given), emulated: false }
-  if (
-    own.fp32 !== undefined &&
-    provider === 'cpu' &&
-    (roundedFormats as readonly string[]).includes(precision)
-  )
-    return {
-      onnx: await emulated(
-        resolve(root, own.fp32),
-        precision as RoundedFormat,
-        join(root, '.depthgate/variants'),
-      ),
-      emulated: true,
-    }
+  const given = own[precision] ?? (precision === 'tf32' && provider !== 'cpu' ? own.fp32 : undefined)
+  if (given !== undefined) return { onnx: resolve(root, given), emulated: false, notes: [] }
+  if (own.fp32 === undefined)
+    throw new DepthgateError(
+      'config',
+      `${file}: model ${name} has no ONNX of precision ${precision}, and none of fp32 to make it from. Name the FP32 export: \`onnx: { fp32: '…' }\``,
+    )
+  if (precision === 'fp16' || precision === 'bf16')
+    return reducedVariant(
+      resolve(root, own.fp32),
+      precision,
+      provider === 'cpu',
+      recipe ?? reducedRecipe(model, precision),
+      join(root, '.depthgate/variants'),
+    )
   throw new DepthgateError(
     'config',
     `${file}: model ${name} has no ONNX of precision ${precision}. This version does not make it: name your own with \`onnx: { fp32: '…', ${precision}: '…' }\``,
   )
 }
 
-const making = new Map<string, Promise<string>>()
+const making = new Map<string, Promise<Variant>>()
 
-/** Path of the emulated model; made once, also where several scenes ask for it together. */
-function emulated(onnx: string, format: RoundedFormat, folder: string): Promise<string> {
-  if (!existsSync(onnx))
-    throw new DepthgateError(
-      'onnx',
-      `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
-    )
-  const { mtimeMs, size } = statSync(onnx)
-  const key = JSON.stringify([onnx, mtimeMs, size, format])
-  let made = making.get(key)
+/** Made once a process, also where several scenes ask for it together. */
+function reducedVariant(
+  onnx: string,
+  format: RoundedFormat,
+  emulated: boolean,
+  recipe: ReducedRecipe,
+  folder: string,
+): Promise<Variant> {
+  const { mtimeMs, size } = sourceFacts(onnx)
+  const told = recipeText(recipe)
+  const once = JSON.stringify([onnx, mtimeMs, size, format, emulated, told, folder])
+  let made = making.get(once)
   if (!made) {
-    made = make(onnx, format, folder)
-    making.set(key, made)
-    made.catch(() => making.delete(key))
+    made = cachedModel({
+      folder,
+      name: `${format}${emulated ? '-emulated' : ''}`,
+      key: [format, emulated ? 'emulated' : 'native', told, hashOnnx(onnx)],
+      source: onnx,
+      make: () => makeReduced(onnx, format, emulated ? 'emulated' : 'native', recipe),
+    }).then(({ path, facts }) => ({ onnx: path, emulated, notes: factNotes(format, facts) }))
+    making.set(once, made)
+    made.catch(() => making.delete(once))
   }
   return made
 }
 
-async function make(onnx: string, format: RoundedFormat, folder: string): Promise<string> {
-  const key = sha256(`${recipe} ${format} ${sha256File(onnx)}`)
-  const path = join(folder, `${format}-${key.slice(0, 32)}.onnx`)
-  // the hash beside it was written after it: an entry without one, or with another, is not whole
-  const seal = `${path}.sha256`
-  if (existsSync(path) && existsSync(seal) && readFileSync(seal, 'utf8') === sha256File(path)) return path
-  const { tensorTypes } = await import('../engines/onnxruntime/types.ts')
-  const model = readModel(onnx)
-  const types = await tensorTypes(model, onnx)
-  emulate(model, format, tensor => types.get(tensor), onnx)
-  const bytes = Buffer.concat(encodeModel(model))
-  writeWhole(path, bytes)
-  writeWhole(seal, sha256(bytes))
-  return path
+function sourceFacts(onnx: string): { mtimeMs: number; size: number } {
+  if (existsSync(onnx)) return statSync(onnx)
+  throw new DepthgateError(
+    'onnx',
+    `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
+  )
+}
+
+/** A recipe as text; a RegExp would be `{}` in JSON. */
+function recipeText(recipe: ReducedRecipe): string {
+  return JSON.stringify(recipe, (_key, value) => (value instanceof RegExp ? String(value) : value))
+}
+
+function factNotes(format: RoundedFormat, { clamped, flushed, summed }: VariantFacts): string[] {
+  const told = (tensors: readonly { tensor: string; count: number }[]) =>
+    `${tensors
+      .slice(0, 3)
+      .map(({ tensor, count }) => `${count} in ${tensor}`)
+      .join(', ')}${tensors.length > 3 ? `, and ${tensors.length - 3} more tensors` : ''}`
+  return [
+    ...(clamped.length > 0 ? [`weights beyond the largest ${format} were set to it: ${told(clamped)}`] : []),
+    ...(flushed.length > 0 ? [`weights below half of the smallest ${format}: ${told(flushed)}`] : []),
+    ...(summed === undefined ? [] : [`${summed} products are summed in FP16, 16 at a time`]),
+  ]
 }

@@ -61,7 +61,9 @@ export type Cause =
   | 'export'
   | 'fusion'
   | 'number format'
+  | 'accumulation'
   | 'fusion and number format'
+  | 'fusion and accumulation'
   | 'combination'
   | 'unknown'
 
@@ -70,6 +72,8 @@ export interface Corner {
   precision: Precision
   fusion: Fusion
   arithmetic: Fingerprint['arithmetic']
+  /** Where products are summed, for formats whose kernels may do either: in FP32, or as the engine does. */
+  sums?: 'fp32' | 'engine'
   /** Whether it keeps the tolerance of the precision that failed. */
   pass: boolean
   /** Distance to the golden; NaN where a value is not finite. */

@@ -112,7 +112,7 @@ export function sortedNodes(graph: GraphProto, file: string): NodeProto[] {
 }
 
 /** Every name of a tensor in a graph and in the bodies inside it. */
-function tensorNames(graph: GraphProto): Set<string> {
+export function tensorNames(graph: GraphProto): Set<string> {
   const names = new Set([...graph.input, ...graph.output, ...graph.initializer].map(({ name }) => name))
   for (const { node } of placedNodes(graph)) {
     for (const name of [...node.input, ...node.output]) names.add(name)

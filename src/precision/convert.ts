@@ -36,7 +36,7 @@ export interface Conversion {
 /** What a conversion did. */
 export interface Converted {
   /** Nodes that compute in the format. */
-  reduced: number
+  reduced: ReadonlySet<NodeProto>
   /** Nodes with float32 values that do not, and why. */
   kept: { node: string; reason: string }[]
   /** Casts that were added. */
@@ -94,7 +94,7 @@ export function convert(model: ModelProto, conversion: Conversion, file: string)
   const reducedName = remembered(name => fresh(`${name}/${format}`))
   const widenedName = remembered(name => fresh(`${name}/${format}/fp32`))
   const converted: Converted = {
-    reduced: fates.filter(({ type }) => type === 'reduced').length,
+    reduced: new Set(graph.node.filter((_, index) => fates[index]!.type === 'reduced')),
     kept,
     casts: 0,
     weights: [],

@@ -33,6 +33,11 @@ export function chooseNodes(
 }
 
 function matcherOf(pattern: NodePattern, where: string): Choice {
+  if (typeof pattern !== 'string' && !(pattern instanceof RegExp))
+    throw new DepthgateError(
+      'precision',
+      `${where}: ${JSON.stringify(pattern)} is no name, operator or pattern`,
+    )
   const regex = typeof pattern === 'string' ? betweenSlashes(pattern, where) : pattern
   if (regex)
     return ({ node }) => {
@@ -47,10 +52,10 @@ function matcherOf(pattern: NodePattern, where: string): Choice {
     node.output.includes(pattern as string)
 }
 
-/** `/text/` is a pattern; `/encoder/block` is a name, as PyTorch's exporter writes them. */
+/** `/text/` and `/text/i` are patterns; `/encoder/block` is a name, as PyTorch's exporter writes them. */
 function betweenSlashes(text: string, where: string): RegExp | undefined {
-  const [, source, flags] = /^\/(.*)\/([a-z]*)$/s.exec(text) ?? []
-  if (source === undefined || source === '') return undefined
+  const [, source, flags] = /^\/(.+)\/(i?)$/s.exec(text) ?? []
+  if (source === undefined) return undefined
   try {
     return new RegExp(source, flags)
   } catch (cause) {

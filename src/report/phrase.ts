@@ -60,10 +60,12 @@ export function attributionText({ attribution, pass: kept, fingerprint }: Verdic
       : [colors.dim('cause: infer(…, { attribute: true }) finds out which step costs too much')]
   const { cause, reason, output, unit, corners } = attribution
   const head = ['', '', '', colors.dim(`${output} ${unit}`), colors.dim('added by the step')]
-  const rows = corners.map(({ precision, fusion, arithmetic, pass: keeps, error, added }) => [
+  const bothSums = new Set(corners.map(({ sums }) => sums)).has('engine')
+  const rows = corners.map(({ precision, fusion, arithmetic, sums, pass: keeps, error, added }) => [
     keeps ? pass() : fail(),
     `${precision}${arithmetic === 'emulated' ? ' emulated' : ''}`,
-    `fusion ${fusion}`,
+    // told only where it tells corners apart
+    `${bothSums && sums ? `summed in ${sums === 'fp32' ? 'fp32' : precision}, ` : ''}fusion ${fusion}`,
     figure(error),
     figure(added),
   ])

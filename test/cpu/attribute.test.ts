@@ -15,16 +15,20 @@ import { judgeInference } from '../../src/gate/judge-scene.ts'
 import { importGolden } from '../../src/golden/import.ts'
 import { verdictText } from '../../src/report/phrase.ts'
 import { temporaryFolder, writeConfig } from '../helpers/files.ts'
-import { writeNetwork } from '../helpers/network.ts'
+import { type Weights, writeNetwork } from '../helpers/network.ts'
 
 const size: [number, number] = [6, 8]
 const picture = Float32Array.from({ length: 48 }, (_, i) => 1 + i / 16)
 type Network = Parameters<typeof writeNetwork>[2]
-type Weights = Record<string, { dims: number[]; values: number[] }>
 const scalar = (value: number) => ({ dims: [1], values: [value] })
 
 /** A project with one network; the truth is a function of the picture, or what the network gives without fusion. */
-async function project(network: Network, weights: Weights, truth: ((x: number) => number) | 'unfused') {
+async function project(
+  network: Network,
+  weights: Weights,
+  truth: ((x: number) => number) | 'unfused',
+  extra: object = {},
+) {
   const folder = temporaryFolder()
   const onnx = join(folder, 'net.onnx')
   writeNetwork(onnx, size, network, weights)
@@ -50,7 +54,7 @@ async function project(network: Network, weights: Weights, truth: ((x: number) =
     source: 'a test',
     preprocessing: { color: 'rgb', layout: 'nchw', mean: [0, 0, 0], std: [1, 1, 1] },
   })
-  writeConfig(folder, { models: { net: { onnx: 'net.onnx' } } })
+  writeConfig(folder, { models: { net: { onnx: 'net.onnx', ...extra } } })
   return findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
 }
 
@@ -117,6 +121,35 @@ describe('a failing case names its cause', () => {
         { fusion: 'on', pass: false },
       ],
     })
+  })
+
+  test('accumulation: a long sum that rounding every tensor survives and a sum in FP16 does not', async () => {
+    const count = 4096
+    const network: Network = [
+      ['MatMul', ['row', 'column'], 'sum'],
+      ['Mul', ['x', 'sum'], 'scaled'],
+      ['Mul', ['scaled', 'back'], 'depth'],
+    ]
+    const weights: Weights = {
+      row: { dims: [1, count], values: Array(count).fill(1) },
+      column: { dims: [count, 1], values: Array(count).fill(1.1) },
+      back: scalar(1 / (count * 1.1)),
+    }
+    const recipes = { fp16: { accumulate: 'fp16' } }
+    const model = await project(network, weights, x => x, { recipes })
+    const { pass, attribution } = await verdictOf(model, 'fp16')
+    expect(pass).toBe(false)
+    expect(attribution).toMatchObject({
+      cause: 'accumulation',
+      corners: [
+        { precision: 'fp32', pass: true },
+        { precision: 'fp32', pass: true },
+        { precision: 'fp16', sums: 'fp32', fusion: 'off', pass: true },
+        { precision: 'fp16', sums: 'engine', fusion: 'off', pass: false },
+        { precision: 'fp16', sums: 'engine', fusion: 'on', pass: false },
+      ],
+    })
+    expect((await verdictOf(await project(network, weights, x => x), 'fp16')).pass).toBe(true)
   })
 
   test('and says it in words, with the figures of every corner', async () => {

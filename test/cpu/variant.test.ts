@@ -6,8 +6,11 @@ import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { inferModel } from '../../src/gate/infer.ts'
 import { judgeInference } from '../../src/gate/judge-scene.ts'
 import { variantFor } from '../../src/gate/variant.ts'
+import { TensorProto_DataType } from '../../src/onnx/gen/onnx_pb.ts'
+import { readModel } from '../../src/onnx/model.ts'
 import { roundTo } from '../../src/precision/round.ts'
-import { tinyProject } from '../helpers/files.ts'
+import { run } from '../helpers/cli.ts'
+import { repo, tinyProject } from '../helpers/files.ts'
 
 const project = (extra: object = {}) => {
   const folder = tinyProject(extra)
@@ -75,6 +78,7 @@ describe('variants', () => {
     expect(await variantFor(model, 'fp16', 'cpu')).toEqual({
       onnx: join(folder, 'models/own.onnx'),
       emulated: false,
+      notes: [],
     })
     expect(await variantFor(model, 'fp32', 'cpu')).toMatchObject({ emulated: false })
   })
@@ -88,8 +92,60 @@ describe('variants', () => {
     },
   )
 
-  test('only on a CPU, and only from FP32', async () => {
-    await expect(variantFor(project().model, 'fp16', 'cuda')).rejects.toThrow(/no ONNX of precision fp16/)
+  test('for an engine that computes in the format the ONNX is of that format', async () => {
+    const { onnx, emulated } = await variantFor(project().model, 'fp16', 'cuda')
+    expect(emulated).toBe(false)
+    const { initializer } = readModel(onnx).graph!
+    expect(initializer.map(({ dataType }) => dataType)).toContain(TensorProto_DataType.FLOAT16)
+    expect(initializer.map(({ dataType }) => dataType)).not.toContain(TensorProto_DataType.FLOAT)
+  })
+
+  test('are made by the recipe, another one for another recipe, and say what weights lost', async () => {
+    const recipes = { fp16: { keep: ['Conv', '/^.*nothing$|Sigmoid/'], accumulate: 'fp16' } }
+    await expect(variantFor(project({ recipes }).model, 'fp16', 'cpu')).rejects.toThrow('matches no node')
+    const paths = new Set<string>()
+    for (const recipe of [
+      {},
+      { keep: ['Conv'] },
+      { keep: ['/Conv_0/'] },
+      { accumulate: 'fp16' },
+      { flushTiny: true },
+    ]) {
+      const { model, folder } = project({ recipes: { fp16: recipe } })
+      const { onnx } = await variantFor(model, 'fp16', 'cpu').catch(() => ({ onnx: '' }))
+      paths.add(onnx.replace(folder, ''))
+    }
+    expect(paths.size).toBe(5)
+    const { notes } = await variantFor(
+      project({ recipes: { fp16: { accumulate: 'fp16' } } }).model,
+      'fp16',
+      'cpu',
+    )
+    expect(notes).toEqual([expect.stringMatching(/products are summed in FP16/)])
+    await expect(
+      variantFor(project({ recipes: { bf16: { accumulate: 'fp16' } } }).model, 'bf16', 'cpu'),
+    ).rejects.toThrow(/kernels of bf16 sum in FP32/)
+  })
+
+  test('two processes that make one at once both get it whole', async () => {
+    const { folder } = project()
+    const script = `
+      import { findModel, loadConfig } from '${repo}/dist/gate/config.js'
+      import { variantFor } from '${repo}/dist/gate/variant.js'
+      const { onnx } = await variantFor(findModel(loadConfig('${folder}/depthgate.config.json'), 'tiny'), 'bf16', 'cpu')
+      console.log(onnx)`
+    const runs = await Promise.all(
+      [1, 2, 3].map(() => run(process.execPath, ['--input-type=module', '-e', script], folder)),
+    )
+    expect(runs.map(({ stderr }) => stderr)).toEqual(['', '', ''])
+    expect(new Set(runs.map(({ stdout }) => stdout)).size).toBe(1)
+    expect(variants(folder)).toHaveLength(1)
+    expect(
+      readdirSync(join(folder, '.depthgate/variants')).filter(name => !/\.onnx(\.json)?$/.test(name)),
+    ).toEqual([])
+  })
+
+  test('only from FP32', async () => {
     await expect(variantFor(project({ onnx: { bf16: 'b.onnx' } }).model, 'fp16', 'cpu')).rejects.toThrow(
       /no ONNX of precision fp16/,
     )

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
@@ -11,14 +13,15 @@ import {
 } from '../../src/onnx/gen/onnx_pb.ts'
 import { encodeModel } from '../../src/onnx/model.ts'
 
-type Node = [operator: string, inputs: string[], output: string]
+export type Node = [operator: string, inputs: string[], output: string, attributes?: Record<string, number[]>]
+export type Weights = Record<string, { dims: number[]; values: number[] }>
 
 /** Writes an ONNX from `x` to `depth`, both float32 [1, 1, height, width], out of nodes and named weights. */
 export function writeNetwork(
   path: string,
   [height, width]: [number, number],
   nodes: Node[],
-  weights: Record<string, { dims: number[]; values: number[] }>,
+  weights: Weights,
 ): void {
   const image = {
     value: {
@@ -35,8 +38,20 @@ export function writeNetwork(
     create(ValueInfoProtoSchema, { name, type: image } as MessageInitShape<typeof ValueInfoProtoSchema>)
   const graph = create(GraphProtoSchema, {
     name: 'network',
-    node: nodes.map(([opType, input, output]) =>
-      create(NodeProtoSchema, { opType, name: output, input, output: [output] }),
+    node: nodes.map(([opType, input, output, attributes = {}]) =>
+      create(NodeProtoSchema, {
+        opType,
+        name: output,
+        input,
+        output: [output],
+        attribute: Object.entries(attributes).map(([name, ints]) =>
+          create(AttributeProtoSchema, {
+            name,
+            type: AttributeProto_AttributeType.INTS,
+            ints: ints.map(BigInt),
+          }),
+        ),
+      }),
     ),
     initializer: Object.entries(weights).map(([name, { dims, values }]) =>
       create(TensorProtoSchema, {
@@ -47,7 +62,13 @@ export function writeNetwork(
       }),
     ),
     input: [port('x')],
-    output: [port('depth')],
+    // its shape is ONNX Runtime's to infer
+    output: [
+      create(ValueInfoProtoSchema, {
+        name: 'depth',
+        type: { value: { case: 'tensorType', value: { elemType: TensorProto_DataType.FLOAT } } },
+      }),
+    ],
   })
   const model = create(ModelProtoSchema, {
     irVersion: 9n,

@@ -2,7 +2,6 @@ import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { floatsOf } from '../../../src/onnx/floats.ts'
 import {
-  AttributeProto_AttributeType,
   AttributeProtoSchema,
   GraphProtoSchema,
   type ModelProto,
@@ -13,7 +12,8 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from '../../../src/onnx/gen/onnx_pb.ts'
-import { emulate } from '../../../src/precision/emulate.ts'
+import { type Conversion, convert } from '../../../src/precision/convert.ts'
+import { chooseNodes } from '../../../src/precision/keep.ts'
 import { roundTo } from '../../../src/precision/round.ts'
 
 describe('rounding to a format', () => {
@@ -62,7 +62,9 @@ const weight = (name: string, values: number[]) =>
     dataType: TensorProto_DataType.FLOAT,
     floatData: values,
   })
-const named = (...names: string[]) => names.map(name => create(ValueInfoProtoSchema, { name }))
+const port = (name: string, elemType = TensorProto_DataType.FLOAT) =>
+  create(ValueInfoProtoSchema, { name, type: { value: { case: 'tensorType', value: { elemType } } } })
+const named = (...names: string[]) => names.map(name => port(name))
 
 function model(
   nodes: ReturnType<typeof node>[],
@@ -81,85 +83,167 @@ function model(
     opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 18n })],
   })
 }
-const float = () => 'float32'
 const shape = (made: ModelProto) =>
   made.graph!.node.map(({ opType, input, output }) => `${opType}(${input}) -> ${output}`)
 
-describe('emulating a format', () => {
-  test('rounds inputs, results and weights, and leaves names that others see as they are', () => {
-    const made = model(
-      [node('Mul', ['x', 'w'], ['h']), node('Add', ['h', 'x'], ['y'])],
-      [weight('w', [1 + 2 ** -11, 1e6])],
-    )
-    expect(emulate(made, 'fp16', float, 'm.onnx')).toEqual({ tensors: 3, weights: 2, clamped: 1, flushed: 0 })
-    expect(shape(made)).toEqual([
-      'Cast(x) -> x/as-fp16',
-      'Cast(x/as-fp16) -> x/fp16',
-      'Mul(x/fp16,w) -> h/exact',
-      'Cast(h/exact) -> h/exact/as-fp16',
-      'Cast(h/exact/as-fp16) -> h',
-      'Add(h,x/fp16) -> y/exact',
-      'Cast(y/exact) -> y/exact/as-fp16',
-      'Cast(y/exact/as-fp16) -> y',
+const made = (given: ModelProto, conversion: Partial<Conversion> = {}) => ({
+  result: convert(given, { format: 'fp16', arithmetic: 'native', ...conversion }, 'm.onnx'),
+  shape: shape(given),
+})
+const scaled = () =>
+  model([node('Mul', ['x', 'w'], ['h']), node('Add', ['h', 'x'], ['y'])], [weight('w', [1 + 2 ** -11, 1e6])])
+
+describe('converting to a format', () => {
+  test('native: each tensor is cast once, results are of the format, inputs and outputs stay float32', () => {
+    const given = scaled()
+    const { result, shape } = made(given)
+    expect(shape).toEqual([
+      'Cast(x) -> x/fp16',
+      'Mul(x/fp16,w/fp16) -> h/fp16',
+      'Add(h/fp16,x/fp16) -> y/fp16',
+      'Cast(y/fp16) -> y',
     ])
-    expect([...floatsOf(made.graph!.initializer[0]!, 'm')!]).toEqual([1, 65504])
+    expect(result.weights).toEqual([{ tensor: 'w', values: 2, clamped: 1, flushed: 0 }])
+    const [reduced] = given.graph!.initializer
+    expect(reduced).toMatchObject({ name: 'w/fp16', dataType: TensorProto_DataType.FLOAT16 })
+    expect([...new Uint16Array(reduced!.rawData.slice().buffer)]).toEqual([0x3c00, 0x7bff])
   })
 
-  test('does not round again what is exact, what is no float, and what must stay float32', () => {
-    const made = model(
+  test('emulated: the same names, float32 throughout, every tensor through a Cast there and back', () => {
+    const given = scaled()
+    expect(made(given, { arithmetic: 'emulated' }).shape).toEqual([
+      'Cast(x) -> x/fp16/bits',
+      'Cast(x/fp16/bits) -> x/fp16',
+      'Mul(x/fp16,w/fp16) -> h/fp16/exact',
+      'Cast(h/fp16/exact) -> h/fp16/bits',
+      'Cast(h/fp16/bits) -> h/fp16',
+      'Add(h/fp16,x/fp16) -> y/fp16/exact',
+      'Cast(y/fp16/exact) -> y/fp16/bits',
+      'Cast(y/fp16/bits) -> y/fp16',
+      'Cast(y/fp16) -> y',
+    ])
+    expect([...floatsOf(given.graph!.initializer[0]!, 'm')!]).toEqual([1, 65504])
+  })
+
+  test('emulated: what is exact is not rounded again, sizes and integers are left alone', () => {
+    const given = model(
       [node('Shape', ['x'], ['s']), node('Relu', ['x'], ['r']), node('Resize', ['r', '', 'scales'], ['y'])],
       [weight('scales', [1, 1, 1.7, 1.7])],
     )
-    const types: Record<string, string> = { s: 'int64' }
-    expect(emulate(made, 'bf16', name => types[name] ?? 'float32', 'm.onnx')).toMatchObject({
-      tensors: 2,
-      weights: 0,
-    })
-    expect(shape(made).filter(line => !line.startsWith('Cast'))).toEqual([
-      'Shape(x/bf16) -> s',
-      'Relu(x/bf16) -> r',
-      'Resize(r,,scales) -> y/exact',
+    expect(made(given, { arithmetic: 'emulated' }).shape.filter(line => !line.startsWith('Cast'))).toEqual([
+      'Shape(x) -> s',
+      'Relu(x/fp16) -> r/fp16',
+      'Resize(r/fp16,,scales) -> y/fp16/exact',
     ])
-    expect([...floatsOf(made.graph!.initializer[0]!, 'm')!][2]).toBe(Math.fround(1.7))
+    expect(floatsOf(given.graph!.initializer[0]!, 'm')![2]).toBe(Math.fround(1.7))
   })
 
-  test('reaches what a body captures from outside', () => {
+  test('kept nodes read and write float32, and a weight that both need is there twice', () => {
+    const given = model(
+      [node('Mul', ['x', 'w'], ['h']), node('Softmax', ['h'], ['s']), node('Add', ['s', 'w'], ['y'])],
+      [weight('w', [1])],
+    )
+    const { result, shape } = made(given, { keep: ['Softmax', 'y'] })
+    expect(shape).toEqual([
+      'Cast(x) -> x/fp16',
+      'Mul(x/fp16,w/fp16) -> h/fp16',
+      'Cast(h/fp16) -> h',
+      'Softmax(h) -> s',
+      'Add(s,w) -> y',
+    ])
+    expect(given.graph!.initializer.map(({ name }) => name)).toEqual(['w', 'w/fp16'])
+    expect(result.kept.map(({ reason }) => reason)).toEqual(['asked for', 'asked for'])
+  })
+
+  test("accumulate: 'fp32' casts around products what the format holds; a list names which", () => {
+    const network = () =>
+      model([node('MatMul', ['x', 'w'], ['h']), node('MatMul', ['h', 'w'], ['y'])], [weight('w', [1])])
+    expect(made(network(), { accumulate: 'fp32' }).shape).toEqual([
+      'Cast(x) -> x/fp16',
+      'Cast(x/fp16) -> x/fp16/fp32',
+      'Cast(w/fp16) -> w/fp16/fp32',
+      'MatMul(x/fp16/fp32,w/fp16/fp32) -> h/fp16/sum',
+      'Cast(h/fp16/sum) -> h/fp16',
+      'Cast(h/fp16) -> h',
+      'MatMul(h,w/fp16/fp32) -> y/fp16/sum',
+      'Cast(y/fp16/sum) -> y/fp16',
+      'Cast(y/fp16) -> y',
+    ])
+    expect(
+      made(network(), { accumulate: { fp32: ['h'] } }).shape.filter(line => line.startsWith('MatMul')),
+    ).toEqual(['MatMul(x/fp16/fp32,w/fp16/fp32) -> h/fp16/sum', 'MatMul(h/fp16,w/fp16) -> y/fp16'])
+  })
+
+  test('what is computed from sizes stays float32: 2049 is no fp16', () => {
+    const cast = node('Cast', ['s'], ['f'])
+    cast.attribute = [create(AttributeProtoSchema, { name: 'to', i: BigInt(TensorProto_DataType.FLOAT) })]
+    const given = model(
+      [node('Shape', ['x'], ['s']), cast, node('Mul', ['f', 'two'], ['d']), node('Mul', ['x', 'd'], ['y'])],
+      [weight('two', [2])],
+    )
+    expect(made(given).shape).toEqual([
+      'Cast(x) -> x/fp16',
+      'Shape(x) -> s',
+      'Cast(s) -> f',
+      'Mul(f,two) -> d',
+      'Cast(d) -> d/fp16',
+      'Mul(x/fp16,d/fp16) -> y/fp16',
+      'Cast(y/fp16) -> y',
+    ])
+  })
+
+  test('reaches what a body captures from outside, which stays float32', () => {
     const body = create(GraphProtoSchema, {
-      node: [node('Identity', ['x'], ['inner'])],
+      node: [node('Identity', ['h'], ['inner'])],
       output: named('inner'),
     })
     const branch = node('If', ['c'], ['y'])
-    branch.attribute = [
-      create(AttributeProtoSchema, {
-        name: 'then_branch',
-        type: AttributeProto_AttributeType.GRAPH,
-        g: body,
-      }),
-    ]
-    const made = model([branch], [], ['c', 'x'])
-    emulate(made, 'fp16', name => (name === 'c' ? 'bool' : 'float32'), 'm.onnx')
-    expect(body.node[0]!.input).toEqual(['x/fp16'])
+    branch.attribute = [create(AttributeProtoSchema, { name: 'then_branch', g: body })]
+    const given = model([node('Neg', ['x'], ['h']), branch], [], ['x'])
+    given.graph!.input.push(port('c', TensorProto_DataType.BOOL))
+    expect(made(given).shape).toEqual([
+      'Cast(x) -> x/fp16',
+      'Neg(x/fp16) -> h/fp16',
+      'Cast(h/fp16) -> h',
+      'If(c) -> y',
+    ])
+    expect(body.node[0]!.input).toEqual(['h'])
   })
 
-  test('a tensor of unknown type is an error, not a guess', () => {
-    expect(() => emulate(model([node('Custom', ['x'], ['y'])]), 'fp16', () => undefined, 'm.onnx')).toThrow(
-      /m\.onnx: the type of the tensor y \(Custom\) is unknown/,
+  test.each(['native', 'emulated'] as const)('a second time is refused, %s', arithmetic => {
+    const given = scaled()
+    made(given, { arithmetic })
+    expect(() => made(given)).toThrow(/m\.onnx: is in a reduced precision already/)
+  })
+
+  test('where nothing would be converted, it says so', () => {
+    expect(() => made(scaled(), { keep: ['Mul', 'Add'] })).toThrow(
+      /not one of its nodes would compute in fp16/,
     )
   })
+})
 
-  test('a model that is reduced already is refused', () => {
-    const half = create(TensorProtoSchema, { name: 'w', dataType: TensorProto_DataType.FLOAT16 })
-    expect(() => emulate(model([node('Add', ['x', 'w'], ['y'])], [half]), 'fp16', float, 'm.onnx')).toThrow(
-      /m\.onnx: is in a reduced precision already \(w\)/,
-    )
-    const once = model([node('Add', ['x', 'x'], ['y'])])
-    emulate(once, 'fp16', float, 'm.onnx')
-    expect(() => emulate(once, 'fp16', float, 'm.onnx')).toThrow(/is in a reduced precision already/)
-  })
-
-  test('bfloat16 needs opset 13', () => {
-    const old = model([node('Add', ['x', 'x'], ['y'])])
-    old.opsetImport[0]!.version = 12n
-    expect(() => emulate(old, 'bf16', float, 'm.onnx')).toThrow(/opset 12 has no bfloat16/)
+describe('choosing nodes', () => {
+  const placed = [
+    { node: node('Conv', ['x'], ['a']), id: '0' },
+    { node: node('Softmax', ['a'], ['b']), id: '1' },
+  ]
+  placed[0]!.node.name = '/head/conv'
+  const chosen = (...patterns: (string | RegExp)[]) =>
+    placed.filter(chooseNodes(patterns, placed, '--keep')).map(({ id }) => id)
+  test.each([
+    ['/head/conv', ['0']],
+    ['Softmax', ['1']],
+    ['b', ['1']],
+    ['#0', ['0']],
+    ['/^.head/', ['0']],
+    [/HEAD/i, ['0']],
+    ['/./', ['0', '1']],
+  ])('%s', (pattern, ids) => expect(chosen(pattern)).toEqual(ids))
+  test('what matches nothing is an error that names the nearest', () => {
+    expect(() => chosen('Sofmax')).toThrow('--keep Sofmax: matches no node; did you mean "Softmax"?')
+    expect(() => chosen('/nowhere/')).toThrow('--keep /nowhere/: matches no node')
+    expect(() => chosen('/(/')).toThrow('--keep /(/: is no regular expression')
+    expect(() => chosen({} as RegExp)).toThrow('--keep: {} is no name')
   })
 })

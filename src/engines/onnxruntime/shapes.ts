@@ -6,10 +6,13 @@ import { type ModelProto, ValueInfoProtoSchema } from '../../onnx/gen/onnx_pb.ts
 import { encodeModel } from '../../onnx/model.ts'
 
 /**
- * The element type of every tensor of the outermost graph, by name. ONNX Runtime infers them for every operator it
- * knows: each tensor becomes an output for a moment, and the session's metadata are read; nothing is run.
+ * The lengths of every tensor's axes in the main graph, by name; a text where one is not known before a run. ONNX Runtime
+ * infers them: each tensor becomes an output for a moment, and the session's metadata are read; nothing is run.
  */
-export async function tensorTypes(model: ModelProto, file: string): Promise<Map<string, string>> {
+export async function tensorShapes(
+  model: ModelProto,
+  file: string,
+): Promise<Map<string, readonly (number | string)[]>> {
   checkRealm()
   const graph = model.graph!
   const { output } = graph
@@ -28,12 +31,11 @@ export async function tensorTypes(model: ModelProto, file: string): Promise<Map<
   } catch (cause) {
     throw new DepthgateError('onnx', `${file}: ONNX Runtime cannot load it: ${messageOf(cause)}`, { cause })
   }
-  const types = new Map(
-    [...session.inputMetadata, ...session.outputMetadata].map(port => [
-      port.name,
-      port.isTensor ? port.type : 'not a tensor',
-    ]),
+  const shapes = new Map(
+    [...session.inputMetadata, ...session.outputMetadata].flatMap(port =>
+      port.isTensor ? [[port.name, port.shape] as const] : [],
+    ),
   )
   await session.release()
-  return types
+  return shapes
 }

@@ -1,0 +1,54 @@
+import type { Cause, Corner } from './verdict.ts'
+
+/** Names the cause: the step that first breaks the tolerance, or the steps that only together do. Pure. */
+export function decideCause(corners: readonly Corner[]): { cause: Cause; reason: string } {
+  const reduced = corners.filter(({ precision }) => precision !== 'fp32')
+  const exported = corners.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'off')
+  const fused = corners.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'on')
+  // summed in FP32, where the engine may do otherwise: what the format alone costs
+  const rounded = reduced.find(({ fusion, sums }) => fusion === 'off' && sums !== 'engine')
+  const summed = reduced.find(({ fusion, sums }) => fusion === 'off' && sums === 'engine')
+  const whole = reduced.find(({ fusion }) => fusion === 'on')
+  const format = reduced[0]?.precision
+
+  if (exported?.pass === false)
+    return {
+      cause: 'export',
+      reason:
+        'FP32 without fusion already breaks the tolerance: the ONNX is not the network that made the goldens. Export it again; compare weights and constants',
+    }
+  const lossy =
+    rounded?.pass === false ? 'number format' : summed?.pass === false ? 'accumulation' : undefined
+  if (fused?.pass === false && lossy)
+    return {
+      cause: `fusion and ${lossy}`,
+      reason: `fusion breaks the tolerance in FP32 already, and ${format} does without fusion: each alone is too much`,
+    }
+  if (fused?.pass === false)
+    return {
+      cause: 'fusion',
+      reason:
+        "FP32 keeps the tolerance without fusion and breaks it with fusion. Set fusion: 'off', or find the rewrite that does it",
+    }
+  if (lossy === 'accumulation')
+    return {
+      cause: lossy,
+      reason: `rounding every tensor to ${format} keeps the tolerance while products are summed in FP32; summed in ${format} they break it. Sum them in FP32: accumulate: 'fp32', for all or for a list of nodes`,
+    }
+  if (lossy) return { cause: lossy, reason: `FP32 keeps the tolerance; ${formatReason(rounded!)}` }
+  if (whole?.pass === false)
+    return {
+      cause: 'combination',
+      reason: `FP32 with fusion and ${format} without keep the tolerance; only together they break it`,
+    }
+  return {
+    cause: 'unknown',
+    reason: 'every corner keeps the tolerance: what failed does not come back. Is the engine deterministic?',
+  }
+}
+
+function formatReason({ precision, arithmetic, sums }: Corner): string {
+  if (arithmetic === 'emulated')
+    return `rounding every tensor to ${precision} breaks it, without fusion and with FP32 accumulation`
+  return `the ${precision} ONNX breaks it without fusion${sums === 'fp32' ? ' and with FP32 accumulation' : ''}`
+}

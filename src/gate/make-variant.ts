@@ -1,0 +1,54 @@
+import { DepthgateError } from '../base/errors.ts'
+import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
+import { readModel } from '../onnx/model.ts'
+import { sumInFp16 } from '../precision/accumulate.ts'
+import { type Converted, convert } from '../precision/convert.ts'
+import type { RoundedFormat } from '../precision/round.ts'
+import type { ReducedRecipe } from './recipe.ts'
+
+/** What is worth keeping of how a variant was made. */
+export interface VariantFacts {
+  /** Weights that the format could not hold, by tensor. */
+  clamped: { tensor: string; count: number }[]
+  flushed: { tensor: string; count: number }[]
+  /** Products that are summed in FP16, where the recipe asks for it. */
+  summed?: number
+}
+
+/** The fp16 or bf16 variant of an FP32 model. */
+export async function makeReduced(
+  onnx: string,
+  format: RoundedFormat,
+  arithmetic: 'native' | 'emulated',
+  { accumulate = 'engine', ...recipe }: ReducedRecipe,
+): Promise<{ model: ModelProto; facts: VariantFacts; converted: Converted }> {
+  const sumsLow = accumulate === 'fp16'
+  if (sumsLow && format !== 'fp16')
+    throw new DepthgateError(
+      'precision',
+      `${onnx}: accumulate: 'fp16' belongs to the fp16 recipe; kernels of ${format} sum in FP32`,
+    )
+  const model = readModel(onnx)
+  const converted = convert(
+    model,
+    { ...recipe, format, arithmetic, accumulate: sumsLow ? 'engine' : accumulate },
+    onnx,
+  )
+  const facts: VariantFacts = { clamped: counts(converted, 'clamped'), flushed: counts(converted, 'flushed') }
+  if (sumsLow && arithmetic === 'emulated') {
+    const { tensorShapes } = await import('../engines/onnxruntime/shapes.ts')
+    const shapes = await tensorShapes(model, onnx)
+    facts.summed = sumInFp16(
+      model,
+      name => shapes.get(name),
+      node => converted.reduced.has(node),
+    )
+  }
+  return { model, facts, converted }
+}
+
+function counts({ weights }: Converted, what: 'clamped' | 'flushed'): VariantFacts['clamped'] {
+  return weights
+    .filter(weight => weight[what] > 0)
+    .map(weight => ({ tensor: weight.tensor, count: weight[what] }))
+}

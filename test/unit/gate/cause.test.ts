@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest'
+import { decideCause } from '../../../src/gate/cause.ts'
+import type { Corner } from '../../../src/gate/verdict.ts'
+
+const order = [
+  { precision: 'fp32', fusion: 'off' },
+  { precision: 'fp32', fusion: 'on' },
+  { precision: 'fp16', fusion: 'off', sums: 'fp32' },
+  { precision: 'fp16', fusion: 'off', sums: 'engine' },
+  { precision: 'fp16', fusion: 'on', sums: 'engine' },
+] as const
+
+/** FP32 unfused, fused, FP16 summed in FP32, as the engine does, and fused; `-` was not run, as where the engine sums in FP32. */
+const corners = (text: string): Corner[] =>
+  order.flatMap((corner, i) =>
+    text[i] === '-' ? [] : [{ ...corner, arithmetic: 'native', pass: text[i] === '1', error: 0, added: 0 }],
+  )
+
+describe('the corner at which the tolerance first breaks names the cause', () => {
+  test.each([
+    ['00000', 'export'],
+    ['01111', 'export'],
+    ['00---', 'export'],
+    ['10111', 'fusion'],
+    ['10---', 'fusion'],
+    ['11000', 'number format'],
+    ['11001', 'number format'],
+    ['110-0', 'number format'],
+    ['1-0--', 'number format'],
+    ['11100', 'accumulation'],
+    ['1-10-', 'accumulation'],
+    ['10000', 'fusion and number format'],
+    ['10100', 'fusion and accumulation'],
+    ['11110', 'combination'],
+    ['111-0', 'combination'],
+    ['11111', 'unknown'],
+  ] as const)('%s: %s', (text, cause) => expect(decideCause(corners(text)).cause).toBe(cause))
+})
