@@ -31,7 +31,8 @@ export function validated<T>(schema: AnySchemaObject, data: unknown, file: strin
 function relevant(errors: readonly ErrorObject[]): ErrorObject[] {
   const dropped = new Set<ErrorObject>()
   for (const error of errors) {
-    if (error.keyword === 'propertyNames') dropped.add(error)
+    // the fault itself is reported beside these
+    if (error.keyword === 'propertyNames' || error.keyword === 'if') dropped.add(error)
     if (error.keyword !== 'anyOf') continue
     const branches = new Map<string, ErrorObject[]>()
     for (const other of errors) {

@@ -11,7 +11,7 @@ export const gate: Command = {
   summary: 'run every model on every scene and compare with the PyTorch goldens',
   help: `depthgate gate [options]
 
-  --model NAME, --scene NAME, --precision P   only these; each may be given several times
+  --model NAME, --scene NAME, --precision P, --engine NAME   only these; each may be given several times
   --attribute     run the corners of every case, not only of those that fail
   --config FILE   by default the depthgate.config.* of this folder or one above
   --json          print the verdicts as JSON
@@ -24,6 +24,7 @@ Pictures of failures go to .depthgate/failures.
       model: { type: 'string', multiple: true },
       scene: { type: 'string', multiple: true },
       precision: { type: 'string', multiple: true },
+      engine: { type: 'string', multiple: true },
       attribute: { type: 'boolean', default: false },
       config: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -31,13 +32,14 @@ Pictures of failures go to .depthgate/failures.
     if (positionals.length > 0)
       throw new DepthgateError(
         'usage',
-        `depthgate gate takes no ${JSON.stringify(positionals[0])}. To choose, use --model, --scene, --precision`,
+        `depthgate gate takes no ${JSON.stringify(positionals[0])}. To choose, use --model, --scene, --precision, --engine`,
       )
     const config = loadConfig(values.config)
     const filter: Filter = {
       ...(values.model && { models: values.model }),
       ...(values.scene && { scenes: values.scene }),
       ...(values.precision && { precisions: values.precision }),
+      ...(values.engine && { engines: values.engine }),
     }
     return runAndTell(config, filter, values)
   },
@@ -63,11 +65,11 @@ async function runAndTell(
   for await (const { result, comparisons } of runGate(plan.cases, attribute)) {
     results.push(result)
     say(table.row(result))
-    const { model, scene, precision } = result.case
+    const { model, scene, precision, engine } = result.case
     if (result.type === 'broken')
       breaks.set(result.error, [
         ...(breaks.get(result.error) ?? []),
-        `${model.name}/${scene} at ${precision}`,
+        `${model.name}/${scene} at ${precision} on ${engine}`,
       ])
     else if (!result.verdict.pass)
       details.push(
@@ -76,7 +78,9 @@ async function runAndTell(
     else {
       for (const note of result.verdict.notes) notes.add(note)
       if (attribute)
-        details.push(`${model.name}/${scene} at ${precision}\n${attributionText(result.verdict).join('\n')}`)
+        details.push(
+          `${model.name}/${scene} at ${precision} on ${engine}\n${attributionText(result.verdict).join('\n')}`,
+        )
     }
   }
   for (const { model, error } of plan.broken) breaks.set(error, [model])
@@ -100,8 +104,8 @@ async function runAndTell(
 }
 
 function plain(result: CaseResult) {
-  const { model, scene, precision } = result.case
-  const name = { model: model.name, scene, precision }
+  const { model, scene, precision, engine } = result.case
+  const name = { model: model.name, scene, precision, engine }
   return result.type === 'broken'
     ? { ...name, broken: result.error }
     : { ...name, milliseconds: result.milliseconds, verdict: result.verdict }

@@ -1,5 +1,6 @@
 import type { NdArray } from 'ndarray'
 import type { FloatArray } from '../depth/depth-map.ts'
+import type { EngineSettings } from './settings.ts'
 
 export const precisions = ['fp32', 'tf32', 'fp16', 'bf16', 'int8', 'fp8'] as const
 export type Precision = (typeof precisions)[number]
@@ -9,7 +10,7 @@ export type Fusion = 'on' | 'off'
 
 /** Everything that changes numbers. Two runs with equal fingerprints may be compared digit by digit. */
 export interface Fingerprint {
-  /** SHA-256 of the ONNX, with its external data. */
+  /** SHA-256 of the ONNX, with its external data; of a prebuilt plan or a command, of what was run in its place. */
   onnx: string
   precision: Precision
   fusion: Fusion
@@ -18,7 +19,15 @@ export interface Fingerprint {
   engine: string
   engineVersion: string
   provider: string
+  /** Name of the processor or GPU. */
   device: string
+  /** Such as `9.0`; of a GPU. */
+  computeCapability?: string
+  driver?: string
+  /** Whether FP32 products may be computed with 10 bits of mantissa. */
+  tf32?: 'on' | 'off'
+  /** Options of the engine that change numbers, where they are not its defaults. */
+  options?: Readonly<Record<string, string | number | boolean>>
 }
 
 /** What to load. */
@@ -29,7 +38,18 @@ export interface EngineRequest {
   emulated: boolean
   precision: Precision
   fusion: Fusion
-  provider: string
+  /** Which engine, with paths that are absolute. */
+  engine: EngineSettings
+  /** Folder for what is slow to make and may be deleted at any time, such as plans. */
+  cache: string
+  /** What a quantiser that TensorRT drives may look at; absent where there is nothing. */
+  calibration?: Calibration
+}
+
+/** Scenes to calibrate on. `hash` stands for them in keys. */
+export interface Calibration {
+  hash: string
+  tensors(): Iterable<NdArray<FloatArray>>
 }
 
 /** One input or output of a loaded network; an axis of unknown length is its symbol. */

@@ -85,8 +85,8 @@ async function cornerOf(
 ): Promise<Inference> {
   if (precision === failing.precision && fusion === failing.fingerprint.fusion && recipe === undefined)
     return failing
-  const { scene, fingerprint } = failing
-  return inferModel(model, { scene, precision, fusion, provider: fingerprint.provider }, recipe)
+  const { scene, engine } = failing
+  return inferModel(model, { scene, precision, fusion, engine }, recipe)
 }
 
 /** Mean relative error of two maps, or degrees between two fields of view; NaN where they cannot be compared. */

@@ -1,5 +1,6 @@
 import { segment } from '../base/names.ts'
 import { precisions } from '../engines/engine.ts'
+import { engineSchema } from '../engines/settings-schema.ts'
 import { limitNames, takesPercent } from './tolerance.ts'
 
 const text = { type: 'string', minLength: 1 } as const
@@ -67,6 +68,12 @@ export const configSchema = {
   properties: {
     $schema: { type: 'string', format: 'uri-reference' },
     failures: text,
+    engines: {
+      type: 'object',
+      propertyNames: { type: 'string', pattern: `^${segment}$` },
+      minProperties: 1,
+      additionalProperties: engineSchema,
+    },
     models: {
       type: 'object',
       propertyNames: { type: 'string', pattern: `^${segment}$` },
@@ -89,7 +96,7 @@ export const configSchema = {
           input: text,
           ignoreOutputs: { type: 'array', items: text },
           outputs: { type: 'object', additionalProperties: output },
-          provider: text,
+          engines: { type: 'array', items: text, minItems: 1, uniqueItems: true },
           fusion: { enum: ['on', 'off'] },
           recipes: {
             type: 'object',

@@ -8,10 +8,12 @@ import { didYouMean } from '../base/names.ts'
 import { checkRealm } from '../base/realm.ts'
 import { validated } from '../base/validate.ts'
 import type { Precision } from '../engines/engine.ts'
+import type { EngineSettings } from '../engines/settings.ts'
 import { isFov } from '../golden/kinds.ts'
 import { type Golden, openGolden } from '../golden/store.ts'
 import { configSchema } from './config-schema.ts'
 import type { Config, ModelConfig } from './define-config.ts'
+import { enginesFor } from './engines.ts'
 import { appliesTo, type LimitName } from './tolerance.ts'
 
 const fileNames = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json'].map(extension => `depthgate.config.${extension}`)
@@ -28,6 +30,8 @@ export interface Model {
   readonly name: string
   readonly config: ModelConfig
   readonly golden: Golden
+  /** The engines that it is run on, by name, in the order of the config. */
+  readonly engines: ReadonlyMap<string, EngineSettings>
   /** Where this model is declared; errors name it. */
   readonly file: string
   readonly root: string
@@ -108,7 +112,8 @@ export function findModel({ file, root, config }: LoadedConfig, name: string): M
           `${file}: model ${name} sets limits for the output ${JSON.stringify(output)}, which its golden does not have${didYouMean(output, Object.keys(golden.manifest.outputs))}`,
         )
     refuseIdleKeys(found, golden, `${file}: model ${name}`)
-    model = { name, config: found, golden, file, root }
+    const engines = enginesFor(config, found, root, `${file}: model ${name}`)
+    model = { name, config: found, golden, engines, file, root }
     models.set(key, model)
   }
   return model
@@ -150,7 +155,14 @@ export function onnxByPrecision({ onnx }: ModelConfig): { [precision in Precisio
   return typeof onnx === 'string' ? { fp32: onnx } : onnx
 }
 
-/** The precisions that the gate runs for a model. */
-export function precisionsOf({ config }: Model): Precision[] {
-  return config.precisions ?? (Object.keys(onnxByPrecision(config)) as Precision[])
+/** The engines that the gate runs a model on, by name. */
+export function enginesOf({ engines }: Model): string[] {
+  return [...engines.keys()]
+}
+
+/** The precisions that the gate runs for a model, on one of its engines. */
+export function precisionsOf({ config, engines }: Model, engine?: string): Precision[] {
+  const all = config.precisions ?? (Object.keys(onnxByPrecision(config)) as Precision[])
+  const some = engine === undefined ? undefined : engines.get(engine)?.precisions
+  return some ? all.filter(precision => some.includes(precision)) : all
 }

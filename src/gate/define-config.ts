@@ -1,4 +1,5 @@
 import type { Fusion, Precision } from '../engines/engine.ts'
+import type { EngineSettings } from '../engines/settings.ts'
 import type { ReducedRecipe } from './recipe.ts'
 import type { Tolerance } from './tolerance.ts'
 
@@ -28,8 +29,8 @@ export interface ModelConfig {
   ignoreOutputs?: string[]
   /** By the golden's output names. */
   outputs?: { [output: string]: OutputConfig }
-  /** Execution provider of ONNX Runtime; by default `cpu`. */
-  provider?: string
+  /** What `depthgate gate` runs it on, by the names in `engines`; by default all of those. */
+  engines?: string[]
   /** By default `on`. */
   fusion?: Fusion
   /** How depthgate makes a precision from the FP32 model. */
@@ -41,6 +42,8 @@ export interface ModelConfig {
 export interface Config {
   $schema?: string
   models: { [model: string]: ModelConfig }
+  /** By a name of your own. `cpu`, ONNX Runtime on the CPU, is always there; by default it is the only one. */
+  engines?: { [name: string]: EngineSettings }
   /** Where pictures of failures go; by default `.depthgate/failures`. */
   failures?: string
 }

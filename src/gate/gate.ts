@@ -4,7 +4,7 @@ import type { Precision } from '../engines/engine.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { strayFiles } from '../golden/store.ts'
 import { attribute } from './attribute.ts'
-import { findModel, type LoadedConfig, type Model, precisionsOf, sceneNames } from './config.ts'
+import { enginesOf, findModel, type LoadedConfig, type Model, precisionsOf, sceneNames } from './config.ts'
 import { inferModel } from './infer.ts'
 import type { Comparison } from './judge.ts'
 import { judgeInference } from './judge-scene.ts'
@@ -15,9 +15,12 @@ export interface Case {
   model: Model
   precision: Precision
   scene: string
+  /** The engine's name in the config. */
+  engine: string
 }
 
 export interface Filter {
+  engines?: readonly string[]
   models?: readonly string[]
   scenes?: readonly string[]
   precisions?: readonly string[]
@@ -51,7 +54,11 @@ export interface Plan {
 export function planGate(config: LoadedConfig, filter: Filter = {}): Plan {
   const plan: Plan = { cases: [], broken: [], remarks: [] }
   const names = Object.keys(config.config.models)
-  const known = { scenes: new Set<string>(), precisions: new Set<string>() }
+  const known = { engines: new Set<string>(), scenes: new Set<string>(), precisions: new Set<string>() }
+  const wanted = ({ engine, precision, scene }: Case) =>
+    (filter.engines?.includes(engine) ?? true) &&
+    (filter.precisions?.includes(precision) ?? true) &&
+    (filter.scenes?.includes(scene) ?? true)
   for (const name of chosen(names, filter.models, '--model')) {
     let model: Model
     let scenes: string[]
@@ -67,16 +74,20 @@ export function planGate(config: LoadedConfig, filter: Filter = {}): Plan {
       plan.remarks.push(
         `${model.golden.folder}: not named by its manifest, and not read: ${stray.join(', ')}. A crash may have left them; remove them if nobody needs them`,
       )
-    for (const precision of precisionsOf(model)) {
-      known.precisions.add(precision)
-      if (filter.precisions && !filter.precisions.includes(precision)) continue
-      for (const scene of scenes) {
-        known.scenes.add(scene)
-        if (!filter.scenes || filter.scenes.includes(scene)) plan.cases.push({ model, precision, scene })
+    for (const engine of enginesOf(model)) {
+      known.engines.add(engine)
+      for (const precision of precisionsOf(model, engine)) {
+        known.precisions.add(precision)
+        for (const scene of scenes) {
+          known.scenes.add(scene)
+          if (wanted({ model, engine, precision, scene }))
+            plan.cases.push({ model, engine, precision, scene })
+        }
       }
     }
   }
   if (plan.broken.length === 0) {
+    chosen([...known.engines], filter.engines, '--engine')
     chosen([...known.precisions], filter.precisions, '--precision')
     chosen([...known.scenes], filter.scenes, '--scene')
     if (plan.cases.length === 0)
@@ -113,7 +124,11 @@ export async function* runGate(cases: readonly Case[], attributeAll = false): As
 
 async function runCase(item: Case, attributeAll: boolean): Promise<CaseRun> {
   try {
-    const inference = await inferModel(item.model, { scene: item.scene, precision: item.precision })
+    const inference = await inferModel(item.model, {
+      scene: item.scene,
+      precision: item.precision,
+      engine: item.engine,
+    })
     const { verdict, comparisons } = judgeInference(item.model, inference)
     if (!verdict.pass || attributeAll) {
       const attribution = await attribute(item.model, inference, verdict)

@@ -1,14 +1,18 @@
+import { join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice, checkKeys } from '../base/options.ts'
 import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
 import { metricDepth } from '../depth/metric-depth.ts'
 import { type Engine, type Fingerprint, type Fusion, type Precision, precisions } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
+import { type EngineSettings, providerOf } from '../engines/settings.ts'
 import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
 import { readInput, type Truth } from '../golden/store.ts'
+import { calibrationOf } from './calibration.ts'
 import type { Model } from './config.ts'
+import { engineNamed } from './engines.ts'
 import type { ReducedRecipe } from './recipe.ts'
-import { variantFor } from './variant.ts'
+import { type Variant, variantFor } from './variant.ts'
 import type { Attribution } from './verdict.ts'
 
 export interface InferOptions {
@@ -17,15 +21,15 @@ export interface InferOptions {
   precision?: Precision
   /** By default the model's own in the config, else `on`. */
   fusion?: Fusion
-  /** By default the model's own in the config, else `cpu`. */
-  provider?: string
+  /** Its name in the config; by default the first that the model is run on. */
+  engine?: string
 }
 
 const optionNames: readonly string[] = [
   'scene',
   'precision',
   'fusion',
-  'provider',
+  'engine',
 ] satisfies (keyof InferOptions)[]
 
 const brand = Symbol.for('depthgate.inference')
@@ -36,6 +40,8 @@ export interface Inference {
   readonly model: string
   readonly scene: string
   readonly precision: Precision
+  /** The engine's name in the config. */
+  readonly engine: string
   readonly fingerprint: Fingerprint
   /** Wall time of the run itself, on a cold or warm session as it came. Not a benchmark. */
   readonly milliseconds: number
@@ -68,16 +74,23 @@ export async function inferModel(
   const { scene } = options
   const precision = options.precision ?? 'fp32'
   const tensor = readInput(model.golden, scene)
-  const provider = options.provider ?? model.config.provider ?? 'cpu'
+  const engine = engineNamed(model, options.engine)
   const fusion = options.fusion ?? model.config.fusion ?? 'on'
-  const { notes: made, ...variant } = await variantFor(model, precision, provider, recipe)
-  const request = { ...variant, precision, fusion, provider }
-  return withEngine(request, async engine => {
+  const { settings } = engine
+  const { notes: made, ...source } = await sourceFor(model, precision, settings, recipe)
+  const request = {
+    ...source,
+    ...{ precision, fusion, engine: settings },
+    cache: join(model.root, '.depthgate'),
+    ...(settings.engine === 'tensorrt' &&
+      settings.typing === 'weak' && { calibration: calibrationOf(model.golden) }),
+  }
+  return withEngine(request, async loaded => {
     const { outputs: specs } = model.golden.manifest
     const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
     const onnxName = (output: string) => model.config.outputs?.[output]?.onnx ?? output
-    refuseExtraOutputs(model, engine, request.onnx, wanted.map(onnxName))
-    const { outputs: arrays, milliseconds } = await engine.run(
+    refuseExtraOutputs(model, loaded, request.onnx, wanted.map(onnxName))
+    const { outputs: arrays, milliseconds } = await loaded.run(
       tensor,
       wanted.map(onnxName),
       model.config.input,
@@ -99,13 +112,33 @@ export async function inferModel(
       model: model.name,
       scene,
       precision,
-      fingerprint: engine.fingerprint,
+      engine: engine.name,
+      fingerprint: loaded.fingerprint,
       milliseconds,
-      notes: [...engine.notes, ...made, ...provenanceNotes(model, engine)],
+      notes: [...loaded.notes, ...made, ...provenanceNotes(model, loaded)],
       outputs,
       depth: outputs[primaryOutput(specs)] as DepthMap,
     } as const
   })
+}
+
+/** The file that an engine loads: the variant of the precision, but a prebuilt plan as it is, and FP32 where TensorRT chooses the types. */
+async function sourceFor(
+  model: Model,
+  precision: Precision,
+  settings: EngineSettings,
+  recipe: ReducedRecipe | undefined,
+): Promise<Variant> {
+  if (settings.engine === 'tensorrt' && settings.plan !== undefined) {
+    const plan = typeof settings.plan === 'string' ? settings.plan : settings.plan[precision]
+    if (plan !== undefined) return { onnx: plan, emulated: false, notes: [] }
+    throw new DepthgateError(
+      'config',
+      `${model.file}: model ${model.name} has no plan of precision ${precision}. Add it to the engine's \`plan\``,
+    )
+  }
+  const weak = settings.engine === 'tensorrt' && settings.typing === 'weak'
+  return variantFor(model, weak ? 'fp32' : precision, providerOf(settings), recipe)
 }
 
 /** An output that nobody judges is a hole in the gate, unless the config says that it is meant. */

@@ -28,7 +28,7 @@ export function judgeInference(model: Model, inference: Inference, options: Judg
     comparison(model, inference.scene, output, inference.outputs[output], inference.precision, options),
   )
   const outputs = comparisons.map(judge)
-  const { scene, precision, fingerprint, notes, attribution } = inference
+  const { scene, precision, engine, fingerprint, notes, attribution } = inference
   return {
     comparisons,
     verdict: {
@@ -36,6 +36,7 @@ export function judgeInference(model: Model, inference: Inference, options: Judg
       model: model.name,
       scene,
       precision,
+      engine,
       fingerprint,
       notes: [...notes, ...coverageNotes(outputs)],
       ...(attribution && { attribution }),

@@ -102,7 +102,9 @@ export interface Verdict {
   /** The reason of the first output that fails, or in one line that all is well. */
   reason: string
   outputs: OutputVerdict[]
-  /** Absent where a plain array was judged, whose origin is unknown. */
+  /** The engine's name in the config; absent where a plain array was judged, whose origin is unknown. */
+  engine?: string
+  /** Absent where `engine` is. */
   fingerprint?: Fingerprint
   /** For a failure, where it was asked for or found on the way. */
   attribution?: Attribution

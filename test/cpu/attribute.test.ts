@@ -37,7 +37,10 @@ async function project(
     return join(folder, name)
   }
   const input = ndarray(picture, [1, 1, ...size])
-  const engine = await loadOnnx({ onnx, emulated: false, precision: 'fp32', fusion: 'off', provider: 'cpu' })
+  const engine = await loadOnnx({
+    ...{ onnx, emulated: false, precision: 'fp32', fusion: 'off', cache: '' },
+    engine: { engine: 'onnxruntime' },
+  })
   const { outputs } = await engine.run(input, ['depth'])
   await engine.release()
   const depth =
@@ -59,7 +62,7 @@ async function project(
 }
 
 async function verdictOf(model: Awaited<ReturnType<typeof project>>, precision: Precision) {
-  for await (const { result } of runGate([{ model, precision, scene: 's' }])) {
+  for await (const { result } of runGate([{ model, precision, scene: 's', engine: 'cpu' }])) {
     if (result.type === 'judged') return result.verdict
     throw new Error(result.error)
   }

@@ -9,13 +9,15 @@ import { type FloatArray, formatShape } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { hashOnnx } from '../../onnx/hash.ts'
 import type { Engine, EngineRequest, EngineRun, Port } from '../engine.ts'
+import { providerOf } from '../settings.ts'
 
 /** Types whose values depthgate can judge. Others may not even be fetched: an int4 output ends the process. */
 const readable = new Set(['float32', 'float64', 'float16'])
 
 /** Loads an ONNX in ONNX Runtime. The provider asked for is the one used, or this throws. */
 export async function loadOnnx(request: EngineRequest): Promise<Engine> {
-  const { onnx, emulated, precision, fusion, provider } = request
+  const { onnx, emulated, precision, fusion } = request
+  const provider = providerOf(request.engine)
   checkRealm()
   checkProvider(provider)
   if (!existsSync(onnx))
@@ -155,8 +157,8 @@ function checkProvider(provider: string): void {
   )
 }
 
-function arithmeticNotes({ precision, provider, emulated }: EngineRequest): string[] {
-  if (provider !== 'cpu' || (precision !== 'fp16' && precision !== 'bf16')) return []
+function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {
+  if (providerOf(engine) !== 'cpu' || (precision !== 'fp16' && precision !== 'bf16')) return []
   const name = precision.toUpperCase()
   return [
     emulated

@@ -62,6 +62,26 @@ describe('the config', () => {
     ['a model name that leaves the folder', { models: { '../a': { onnx: 'a' } } }, /"\.\.\/a" is not a name/],
     ['no ONNX', { models: { a: {} } }, /models\.a: lacks "onnx"/],
     [
+      'an unknown kind of engine',
+      { models: { a: { onnx: 'a' } }, engines: { gpu: { engine: 'tensort' } } },
+      /engines\.gpu\.engine: is "tensort", expected one of onnxruntime, tensorrt, command$/,
+    ],
+    [
+      'a provider that does not exist',
+      { models: { a: { onnx: 'a' } }, engines: { gpu: { engine: 'onnxruntime', provider: 'cudda' } } },
+      /engines\.gpu\.provider: is "cudda", expected one of cpu, cuda, tensorrt$/,
+    ],
+    [
+      'a key of another engine',
+      { models: { a: { onnx: 'a' } }, engines: { gpu: { engine: 'onnxruntime', workspaceMiB: 1 } } },
+      /engines\.gpu: "workspaceMiB" is unknown here; there are: engine, precisions, optional, provider, device\.$/,
+    ],
+    [
+      'a command without one',
+      { models: { a: { onnx: 'a' } }, engines: { app: { engine: 'command' } } },
+      /engines\.app: lacks "command"$/,
+    ],
+    [
       'an unknown fusion',
       { models: { a: { onnx: 'a', fusion: 'maybe' } } },
       /fusion: is "maybe", expected one of on, off/,
