@@ -35,3 +35,22 @@ function repeatedKey(validJson: string): string | undefined {
   }
   return undefined
 }
+
+const beyondJson = new Map([NaN, Infinity, -Infinity].map(value => [String(value), value]))
+
+/** JSON where a number may be infinite or not a number: as the strings "Infinity", "-Infinity", "NaN". */
+export function honestJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, item) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : item),
+    2,
+  )
+}
+
+/** Gives the numbers back that `honestJson` wrote as strings. No name that depthgate allows is one of those strings. */
+export function withNumbers(value: unknown): unknown {
+  if (typeof value === 'string') return beyondJson.get(value) ?? value
+  if (Array.isArray(value)) return value.map(withNumbers)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withNumbers(item)]))
+}

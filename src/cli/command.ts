@@ -45,12 +45,3 @@ export function toleranceOf(pairs: readonly string[]): Tolerance {
   }
   return checkedTolerance(tolerance, '--tolerance')
 }
-
-/** JSON where a number may be infinite or not a number: as the strings "Infinity", "-Infinity", "NaN". */
-export function honestJson(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_key, item) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : item),
-    2,
-  )
-}

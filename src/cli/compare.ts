@@ -1,5 +1,6 @@
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
+import { honestJson } from '../base/json.ts'
 import { didYouMean } from '../base/names.ts'
 import { asDepthMap, type DepthMap, formatShape } from '../depth/depth-map.ts'
 import { readNpy } from '../depth/npy.ts'
@@ -10,7 +11,7 @@ import { limitNames, toleranceFor } from '../gate/tolerance.ts'
 import type { MapVerdict } from '../gate/verdict.ts'
 import { countsText, fail, metricsTable, pass, worstText } from '../report/phrase.ts'
 import { comparisonPicture } from '../report/picture.ts'
-import { type Command, honestJson, numberOf, parse, toleranceOf } from './command.ts'
+import { type Command, numberOf, parse, toleranceOf } from './command.ts'
 
 const options = {
   min: { type: 'string' },

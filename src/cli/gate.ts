@@ -1,10 +1,11 @@
 import { DepthgateError } from '../base/errors.ts'
+import { honestJson } from '../base/json.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { type CaseResult, type Filter, planGate, runGate } from '../gate/gate.ts'
 import { writeEvidence } from '../report/evidence.ts'
 import { gateSummary, gateTable } from '../report/gate-text.ts'
 import { attributionText, fromHere, verdictText } from '../report/phrase.ts'
-import { type Command, honestJson, parse } from './command.ts'
+import { type Command, parse } from './command.ts'
 
 /** Runs every engine on every scene and gives one verdict. */
 export const gate: Command = {

@@ -11,12 +11,13 @@ export interface BaselineChange {
 }
 
 /**
- * What the baseline says of a case. `none`: there is none for this fingerprint, so the tolerance alone judged.
- * `unjudged`: the tolerance failed already. `unchanged`: every metric within its margin, so nothing is to be written.
- * `improved`: none is worse, one is better by more than its margin. `regressed`: one is worse by more than its margin.
+ * What the baseline says of a case. `none`: there is none for this fingerprint, or it lacks a metric that has a limit, so
+ * the tolerance alone judged. `unjudged`: the tolerance failed already. `unchanged`: every metric within its margin, so
+ * nothing is to be written. `improved`: none is worse, one is better by more than its margin. `regressed`: one is worse by
+ * more than its margin.
  */
 export type BaselineOutcome =
-  | { type: 'none'; key: string }
+  | { type: 'none'; key: string; missing: string[] }
   | { type: 'unjudged'; key: string }
   | { type: 'unchanged'; key: string; accepted: Accepted }
   | { type: 'improved' | 'regressed'; key: string; accepted: Accepted; changes: BaselineChange[] }

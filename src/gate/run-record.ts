@@ -1,5 +1,4 @@
 import type { Precision } from '../engines/engine.ts'
-import type { MetricName } from '../metrics/index.ts'
 import type { BaselineOutcome } from './baseline.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -51,22 +50,35 @@ export interface SavedFile {
 /** What an engine gave for one output: a .npy beside run.json, or a number. */
 export type SavedOutput = SavedFile | { value: number }
 
-/** How well one output agrees with the scene's ground truth: PyTorch beside the engine. */
+export type QualityMetric = 'delta1' | 'absRel'
+export type QualityFigures = Record<QualityMetric, number>
+
+/** How well one output of one scene agrees with ground truth: PyTorch beside the engine. */
 export interface Quality {
   output: string
-  /** Where the truth came from, relative to the config's folder. */
+  /** The file of the truth, relative to the config's folder. */
   truth: string
-  golden: { [metric in MetricName]?: number }
-  engine: { [metric in MetricName]?: number }
-  /** Share of PyTorch's quality that the engine keeps, by metric; 1 keeps all, above 1 is better than PyTorch. */
-  kept: { [metric in MetricName]?: number }
-  /** The highest tier that every metric of `kept` reaches: 0.999, 0.99, or 0 below both. */
+  golden: QualityFigures
+  engine: QualityFigures
+}
+
+/** Task quality of one variant over its scenes with ground truth: means over the scenes. */
+export interface QualitySummary {
+  model: string
+  precision: Precision
+  engine: string
+  output: string
+  scenes: number
+  goldenMean: QualityFigures
+  engineMean: QualityFigures
+  /** Share of PyTorch's quality that the engine keeps; 1 keeps all, above 1 is better than PyTorch. */
+  kept: QualityFigures
+  /** The highest tier that every metric of `kept` reaches: 99.9 %, 99 %, or 0 below both. */
   tier: 0.999 | 0.99 | 0
   /** The share that the config asks for, if it asks. */
   limit?: number
+  /** False only where a limit is set and not kept. */
   pass: boolean
-  /** One line for people. */
-  reason: string
 }
 
 export interface JudgedRecord extends CaseName {
@@ -108,6 +120,8 @@ export interface RunRecord {
   header: RunHeader
   plan: CaseName[]
   cases: CaseRecord[]
+  /** Task quality by variant; empty where no scene has ground truth. */
+  quality: QualitySummary[]
   /** Models that could not even be planned. */
   broken: { model: string; error: string }[]
   /** Remarks about the goldens, such as files that a crash left behind. */
@@ -116,15 +130,23 @@ export interface RunRecord {
   obsolete: { path: string; why: string }[]
 }
 
-/** Whether a case lets the release through: tolerance, baseline and the quality that the config asks for. */
+/** Whether a case lets the release through: it keeps its tolerance, and its baseline within the margin. */
 export function passes(record: CaseRecord): boolean {
   return (
     record.type === 'skipped' ||
-    (record.type === 'judged' &&
-      record.verdict.pass &&
-      record.baseline.type !== 'regressed' &&
-      (record.quality ?? []).every(quality => quality.pass))
+    (record.type === 'judged' && record.verdict.pass && record.baseline.type !== 'regressed')
   )
+}
+
+/**
+ * What a whole run comes to: `broken` where something could not be compared, or nothing was; `failed` where a case or
+ * the task quality breaks a limit; else `passed`. A partial run never passes.
+ */
+export function runOutcome(run: RunRecord): 'passed' | 'failed' | 'broken' | 'partial' {
+  if (run.header.partial) return 'partial'
+  const judged = run.cases.some(({ type }) => type === 'judged')
+  if (!judged || run.broken.length > 0 || run.cases.some(({ type }) => type === 'broken')) return 'broken'
+  return run.cases.every(passes) && run.quality.every(({ pass }) => pass) ? 'passed' : 'failed'
 }
 
 /** `model/scene/precision/engine`, as `--grep` and reports name a case. */
