@@ -1,4 +1,20 @@
-import type { Accepted, BaselineMetric } from './baseline-file.ts'
+import { catalogue } from '../metrics/index.ts'
+import type { Accepted, BaselineFigures, BaselineMetric, SceneBaseline } from './baseline-file.ts'
+import type { LimitResult, Verdict } from './verdict.ts'
+
+/** How far a metric may move before it counts. The larger of the two holds. */
+export interface Margin {
+  /** Share of the accepted loss. */
+  relative: number
+  /** Share of the metric's limit: differences this small are noise, however small the accepted loss is. */
+  ofLimit: number
+}
+
+/**
+ * What reruns need, with room: `depthgate tolerance suggest` measures them. ONNX Runtime's CPU provider repeats itself to
+ * the bit; TensorRT picks other kernels at each build.
+ */
+export const defaultMargin: Margin = { relative: 0.05, ofLimit: 0.01 }
 
 /** One metric beside the figure that was accepted last. */
 export interface BaselineChange {
@@ -6,7 +22,7 @@ export interface BaselineChange {
   metric: BaselineMetric
   accepted: number
   value: number
-  /** How far the loss may rise above the accepted one, in the metric's own unit. */
+  /** How far the loss may move from the accepted one, in the metric's own unit. */
   margin: number
 }
 
@@ -21,3 +37,85 @@ export type BaselineOutcome =
   | { type: 'unjudged'; key: string }
   | { type: 'unchanged'; key: string; accepted: Accepted }
   | { type: 'improved' | 'regressed'; key: string; accepted: Accepted; changes: BaselineChange[] }
+
+/** Holds a verdict against the figures accepted last. All that is decided about a baseline is decided here. Pure. */
+export function holdBaseline(
+  key: string,
+  verdict: Pick<Verdict, 'pass' | 'outputs'>,
+  baseline: SceneBaseline | undefined,
+  margin: Margin = defaultMargin,
+): BaselineOutcome {
+  if (!verdict.pass) return { type: 'unjudged', key }
+  const held = heldMetrics(verdict)
+  const nameOf = ({ output, limit }: Held) => `${output} ${limit.name}`
+  if (!baseline) return { type: 'none', key, missing: held.map(nameOf) }
+
+  const { accepted } = baseline
+  const missing: string[] = []
+  const worse: BaselineChange[] = []
+  const better: BaselineChange[] = []
+  for (const item of held) {
+    const before = baseline.outputs[item.output]?.[item.limit.name]
+    if (before === undefined) missing.push(nameOf(item))
+    else {
+      const { change, rise } = compare(item, before, margin)
+      if (rise > change.margin) worse.push(change)
+      else if (-rise > change.margin) better.push(change)
+    }
+  }
+  if (worse.length > 0) return { type: 'regressed', key, accepted, changes: worse }
+  if (better.length > 0) return { type: 'improved', key, accepted, changes: better }
+  return missing.length > 0 ? { type: 'none', key, missing } : { type: 'unchanged', key, accepted }
+}
+
+/**
+ * The figures to keep when a verdict is accepted: new ones where they moved by more than their margin or are missing,
+ * else those accepted before, so that many small steps never add up unseen. Pure.
+ */
+export function acceptedFigures(
+  verdict: Pick<Verdict, 'outputs'>,
+  before: BaselineFigures | undefined,
+  margin: Margin = defaultMargin,
+): BaselineFigures {
+  const figures: BaselineFigures = {}
+  for (const item of heldMetrics(verdict)) {
+    const { output, limit } = item
+    const old = before?.[output]?.[limit.name]
+    const moved =
+      old === undefined ||
+      Math.abs(compare(item, old, margin).rise) > compare(item, old, margin).change.margin
+    figures[output] = { ...figures[output], [limit.name]: moved ? rounded(limit.value) : old }
+  }
+  return figures
+}
+
+interface Held {
+  output: string
+  limit: LimitResult
+}
+
+function heldMetrics({ outputs }: Pick<Verdict, 'outputs'>): Held[] {
+  return outputs.flatMap(output =>
+    output.type === 'incomparable' ? [] : output.limits.map(limit => ({ output: output.output, limit })),
+  )
+}
+
+/** How much the loss rose over the accepted one, and how much it may. */
+function compare({ output, limit }: Held, accepted: number, margin: Margin) {
+  const { name, value } = limit
+  const allowed = catalogue[name].better === 'higher' ? 1 - limit.limit : limit.limit
+  const most = Math.max(margin.relative * loss(name, accepted), margin.ofLimit * allowed)
+  const change: BaselineChange = { output, metric: name, accepted, value, margin: most }
+  return { change, rise: loss(name, value) - loss(name, accepted) }
+}
+
+/** How far a value is from perfect: 0 and up, whatever the metric. */
+function loss(name: BaselineMetric, value: number): number {
+  const { better } = catalogue[name]
+  return better === 'lower' ? value : better === 'higher' ? 1 - value : Math.abs(value - 1)
+}
+
+/** Nine digits tell any two float32 apart, and make shorter lines than seventeen. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(9))
+}

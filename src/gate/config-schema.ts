@@ -5,6 +5,7 @@ import { limitNames, takesPercent } from './tolerance.ts'
 
 const text = { type: 'string', minLength: 1 } as const
 const number = { type: 'number', minimum: 0 } as const
+const share = { type: 'number', minimum: 0, maximum: 1 } as const
 const percent = { type: 'string', pattern: '^\\d+(\\.\\d+)?(e-?\\d+)?%$' } as const
 const off = { const: false } as const
 
@@ -74,6 +75,18 @@ export const configSchema = {
       minProperties: 1,
       additionalProperties: engineSchema,
     },
+    baseline: {
+      type: 'object',
+      properties: {
+        margin: {
+          type: 'object',
+          properties: { relative: number, ofLimit: number },
+          additionalProperties: false,
+        },
+        anyCpu: { type: 'boolean' },
+      },
+      additionalProperties: false,
+    },
     models: {
       type: 'object',
       propertyNames: { type: 'string', pattern: `^${segment}$` },
@@ -104,6 +117,12 @@ export const configSchema = {
             additionalProperties: false,
           },
           precisions: { type: 'array', items: { enum: precisions }, minItems: 1, uniqueItems: true },
+          truth: {
+            type: 'object',
+            properties: { file: text, output: text, keeps: share },
+            required: ['file'],
+            additionalProperties: false,
+          },
         },
         required: ['onnx'],
         additionalProperties: false,

@@ -37,6 +37,29 @@ export interface ModelConfig {
   recipes?: { fp16?: ReducedRecipe; bf16?: ReducedRecipe }
   /** What `depthgate gate` runs; by default every precision that `onnx` names, `fp32` for a single path. */
   precisions?: Precision[]
+  /** Ground truth, for the question of task quality that is kept apart from fidelity. */
+  truth?: TruthConfig
+}
+
+/** Where the ground truth of a model's scenes lies. Scenes without such a file have none. */
+export interface TruthConfig {
+  /** Path of a .npy, H×W, with `{scene}` in it: metres for metric outputs, else in the output's own sense. */
+  file: string
+  /** The golden's output that is held against it; by default the one that people look at first. */
+  output?: string
+  /** Share of PyTorch's quality that the engine must keep, such as 0.99; without it quality is told, not judged. */
+  keeps?: number
+}
+
+/** How baselines are kept and held. */
+export interface BaselineConfig {
+  /**
+   * How far a metric may move from its baseline before it counts: the larger of a share of the accepted loss (`relative`,
+   * by default 0.05) and a share of the metric's limit (`ofLimit`, by default 0.01).
+   */
+  margin?: { relative?: number; ofLimit?: number }
+  /** One baseline for all CPUs of an architecture, for CI whose machines differ; by default each model has its own. */
+  anyCpu?: boolean
 }
 
 export interface Config {
@@ -46,6 +69,7 @@ export interface Config {
   engines?: { [name: string]: EngineSettings }
   /** Where pictures of failures go; by default `.depthgate/failures`. */
   failures?: string
+  baseline?: BaselineConfig
 }
 
 /** Types a depthgate.config.ts; returns its argument. */

@@ -205,8 +205,8 @@ describe('a damaged golden is told by name', () => {
     mkdirSync(join(golden, '.waves.import-12'))
     writeFileSync(join(golden, 'waves/depth.npy.123'), 'half a file')
     expect(strayFiles(openGolden(golden))).toEqual(['.waves.import-12', 'waves/depth.npy.123'])
-    renameSync(golden, join(folder, '.tiny.old-77'))
-    expect(() => openGolden(golden)).toThrow(/a capture was interrupted.*\.tiny\.old-77/)
+    renameSync(golden, join(folder, '.tiny.old-99999977'))
+    expect(() => openGolden(golden)).toThrow(/a capture was interrupted.*\.tiny\.old-99999977/)
   })
 })
 

@@ -1,0 +1,119 @@
+import { gitUser } from '../base/git-user.ts'
+import type { BaselineOutcome } from './baseline.ts'
+import { acceptedFigures, defaultMargin, holdBaseline, type Margin } from './baseline.ts'
+import {
+  type Accepted,
+  baselineKey,
+  baselinePath,
+  changeBaseline,
+  type Environment,
+  environmentOf,
+  readBaseline,
+} from './baseline-file.ts'
+import type { LoadedConfig, Model } from './config.ts'
+import { type PendingKind, removePending, writePending } from './pending.ts'
+import type { Verdict } from './verdict.ts'
+
+/** What may be written: `new` only where there is no baseline, `all` also over one. As Vitest's `--update`. */
+export type UpdateMode = 'all' | 'new' | 'none'
+
+/** What is to be done about a baseline after it was held. */
+export type UpdateAction =
+  | { type: 'write'; how: 'added' | 'updated' }
+  | { type: 'ask'; kind: PendingKind }
+  | { type: 'nothing' }
+
+/** Decides whether a baseline is written, asked about, or left alone. Pure. */
+export function decideUpdate(outcome: BaselineOutcome, mode: UpdateMode): UpdateAction {
+  switch (outcome.type) {
+    case 'unchanged':
+      return { type: 'nothing' }
+    case 'unjudged':
+      return { type: 'ask', kind: 'failed' }
+    case 'none':
+      return mode === 'none' ? { type: 'ask', kind: 'new' } : { type: 'write', how: 'added' }
+    case 'improved':
+    case 'regressed':
+      return mode === 'all' ? { type: 'write', how: 'updated' } : { type: 'ask', kind: outcome.type }
+  }
+}
+
+/** A verdict's baseline: where it lies, what it belongs to and what it says. */
+export interface HeldBaseline {
+  environment: Environment
+  outcome: BaselineOutcome
+}
+
+/** The margin of a config. */
+export function marginOf({ config }: Pick<LoadedConfig, 'config'>): Margin {
+  return { ...defaultMargin, ...config.baseline?.margin }
+}
+
+/** Reads the baseline of a verdict's fingerprint and holds the verdict against it. */
+export function heldBaseline(config: LoadedConfig, model: Model, verdict: Verdict): HeldBaseline {
+  const environment = environmentOf(verdict.fingerprint!, config.config.baseline?.anyCpu)
+  const key = baselineKey(environment)
+  const scene = readBaseline(baselinePath(model.golden.folder, key))?.scenes[verdict.scene]
+  return { environment, outcome: holdBaseline(key, verdict, scene, marginOf(config)) }
+}
+
+/**
+ * Carries out `decideUpdate`: writes the baseline, or leaves a pending entry for `depthgate review`, or removes one that
+ * has settled. Goldens and limits are never touched.
+ */
+export function settleBaseline(
+  config: LoadedConfig,
+  model: Model,
+  verdict: Verdict,
+  { environment, outcome }: HeldBaseline,
+  mode: UpdateMode,
+  pictures: Readonly<Record<string, string>> = {},
+): UpdateAction {
+  const action = decideUpdate(outcome, mode)
+  const { scene, precision } = verdict
+  const id = `${model.name}/${scene}/${outcome.key}`
+  if (action.type === 'ask')
+    writePending(config.root, {
+      schemaVersion: 1,
+      kind: action.kind,
+      model: model.name,
+      scene,
+      precision,
+      environment,
+      made: new Date().toISOString(),
+      verdict,
+      baseline: outcome,
+      pictures: { ...pictures },
+    })
+  else {
+    if (action.type === 'write')
+      acceptVerdict(config, model, verdict, environment, {
+        by: gitUser(config.root),
+        date: new Date().toISOString(),
+        reason: `vitest --update=${mode}`,
+      })
+    removePending(config.root, id)
+  }
+  return action
+}
+
+/** Makes a verdict's figures the baseline of its scene in its environment. The verdict must keep its tolerance. */
+export function acceptVerdict(
+  config: LoadedConfig,
+  model: Model,
+  verdict: Verdict,
+  environment: Environment,
+  accepted: Accepted,
+): string {
+  if (!verdict.pass) throw new Error('a verdict that fails its tolerance is never accepted')
+  const path = baselinePath(model.golden.folder, baselineKey(environment))
+  changeBaseline(path, environment, scenes => ({
+    ...scenes,
+    [verdict.scene]: {
+      accepted,
+      onnx: verdict.fingerprint!.onnx,
+      outputs: acceptedFigures(verdict, scenes[verdict.scene]?.outputs, marginOf(config)),
+    },
+  }))
+  return path
+}
