@@ -10,6 +10,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   gate: async () => (await import('./gate.ts')).gate,
   compare: async () => (await import('./compare.ts')).compare,
   capture: async () => (await import('./capture.ts')).capture,
+  convert: async () => (await import('./convert.ts')).convert,
   import: async () => (await import('./import.ts')).importCommand,
 }
 

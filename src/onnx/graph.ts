@@ -6,13 +6,16 @@ import { bodiesOf } from './nodes.ts'
 export interface PlacedNode {
   node: NodeProto
   id: string
+  /** The weights that it reads; PyTorch's exporters name them after modules. */
+  weights: readonly string[]
 }
 
 /** Every node of a graph and of the bodies inside it, with its place. */
 export function* placedNodes(graph: GraphProto, within = ''): Generator<PlacedNode> {
+  const weights = new Set(graph.initializer.map(({ name }) => name))
   for (const [index, node] of graph.node.entries()) {
     const id = `${within}${index}`
-    yield { node, id }
+    yield { node, id, weights: node.input.filter(name => weights.has(name)) }
     for (const { name, g, graphs } of node.attribute) {
       if (g) yield* placedNodes(g, `${id}/${name}/`)
       for (const [part, body] of graphs.entries()) yield* placedNodes(body, `${id}/${name}.${part}/`)

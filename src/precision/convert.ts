@@ -62,8 +62,8 @@ export function convert(model: ModelProto, conversion: Conversion, file: string)
   refuseUnfit(model, format, file)
   const graph = model.graph!
   const placed = [...placedNodes(graph)]
-  const ids = new Map(placed.map(({ node, id }) => [node, id]))
-  const place = (node: NodeProto) => ({ node, id: ids.get(node)! })
+  const places = new Map(placed.map(place => [place.node, place]))
+  const place = (node: NodeProto) => places.get(node)!
   const isKept = chooseNodes(keep, placed, 'keep')
   const sumsInFp32 = chooseWidened(conversion, placed)
 

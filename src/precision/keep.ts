@@ -3,8 +3,8 @@ import { didYouMean } from '../base/names.ts'
 import type { PlacedNode } from '../onnx/graph.ts'
 
 /**
- * Names nodes of a network: a node's name, a tensor that it writes, an operator (`'Softmax'`), a place (`'#12'`), or a
- * pattern over names, as a RegExp or as text between slashes (`'/head\\..*\/'`).
+ * Names nodes of a network: a node's name, a tensor that it writes, a weight that it reads, an operator (`'Softmax'`), a
+ * place (`'#12'`), or a pattern over names of nodes and weights, as a RegExp or as text between slashes (`'/^head/'`).
  */
 export type NodePattern = string | RegExp
 
@@ -40,12 +40,13 @@ function matcherOf(pattern: NodePattern, where: string): Choice {
     )
   const regex = typeof pattern === 'string' ? betweenSlashes(pattern, where) : pattern
   if (regex)
-    return ({ node }) => {
-      const names = node.name === '' ? node.output : [node.name]
+    return ({ node, weights }) => {
+      const names = [...(node.name === '' ? node.output : [node.name]), ...weights]
       // a global pattern would remember where it stood
       return names.some(name => name.search(regex) >= 0)
     }
-  return ({ node, id }) =>
+  return ({ node, id, weights }) =>
+    weights.includes(pattern as string) ||
     node.name === pattern ||
     node.opType === pattern ||
     `#${id}` === pattern ||
@@ -66,7 +67,9 @@ function betweenSlashes(text: string, where: string): RegExp | undefined {
 function hint(pattern: NodePattern, nodes: readonly PlacedNode[]): string {
   if (typeof pattern !== 'string' || (pattern.startsWith('/') && pattern.endsWith('/')))
     return '. `depthgate convert --list` shows every node'
-  const names = new Set(nodes.flatMap(({ node }) => [node.opType, node.name, ...node.output]))
+  const names = new Set(
+    nodes.flatMap(({ node, weights }) => [node.opType, node.name, ...node.output, ...weights]),
+  )
   names.delete('')
   // a long list helps nobody: the nearest, else the operators
   const near = didYouMean(pattern, [...names])

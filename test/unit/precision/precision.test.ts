@@ -225,8 +225,8 @@ describe('converting to a format', () => {
 
 describe('choosing nodes', () => {
   const placed = [
-    { node: node('Conv', ['x'], ['a']), id: '0' },
-    { node: node('Softmax', ['a'], ['b']), id: '1' },
+    { node: node('Conv', ['x', 'enc.0.weight'], ['a']), id: '0', weights: ['enc.0.weight'] },
+    { node: node('Softmax', ['a'], ['b']), id: '1', weights: [] },
   ]
   placed[0]!.node.name = '/head/conv'
   const chosen = (...patterns: (string | RegExp)[]) =>
@@ -236,6 +236,8 @@ describe('choosing nodes', () => {
     ['Softmax', ['1']],
     ['b', ['1']],
     ['#0', ['0']],
+    ['enc.0.weight', ['0']],
+    ['/^enc\\./', ['0']],
     ['/^.head/', ['0']],
     [/HEAD/i, ['0']],
     ['/./', ['0', '1']],

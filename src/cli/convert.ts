@@ -1,0 +1,160 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { DepthgateError } from '../base/errors.ts'
+import { honestJson } from '../base/json.ts'
+import { didYouMean } from '../base/names.ts'
+import { makeReduced } from '../gate/make-variant.ts'
+import { placedNodes } from '../onnx/graph.ts'
+import { readModel } from '../onnx/model.ts'
+import { writeModel } from '../onnx/write.ts'
+import { reduceIo } from '../precision/io.ts'
+import { roundedFormats } from '../precision/round.ts'
+import { fromHere } from '../report/phrase.ts'
+import { table } from '../report/table.ts'
+import { type Command, parse } from './command.ts'
+
+/** Makes the file of a precision that the gate would make, for a build of one's own. */
+export const convert: Command = {
+  summary: 'make the fp16 or bf16 ONNX of an FP32 ONNX',
+  help: `depthgate convert MODEL.onnx --precision fp16|bf16 -o OUT.onnx [options]
+
+  -o, --out FILE          the new ONNX; weights that would make it larger than 2 GiB go to FILE.data
+  --keep PATTERN          nodes that stay FP32; may be given several times: a node's name, a tensor that it writes, a
+                          weight that it reads, an operator (Softmax), a place (#12), or a regular expression over
+                          names of nodes and weights (/^head/)
+  --accumulate fp32       Casts around MatMul, Gemm, Conv and ConvTranspose, so that they are summed in FP32
+  --accumulate-fp32 NODE  the same around these alone; patterns as for --keep
+  --flush-tiny            weights under half of fp16's smallest become zero instead of the smallest
+  --reduce-io             inputs and outputs of the graph become fp16 or bf16 too; by default they stay float32
+  --emulated              FP32 kernels with every tensor rounded, as the CPU runs it, instead of the format itself
+  --external-data         weights in FILE.data whatever their size
+  --list                  print every node with its place and stop
+  --json                  print what was done as JSON
+
+What is made is strongly typed: TensorRT builds it as it stands, from version 10 with a strongly typed network, on 11 as
+the only way. The same options stand in the config under recipes; the gate then makes the same file by itself.
+
+  depthgate convert depth.onnx --precision fp16 --keep LayerNormalization --keep '/^head/' -o depth.fp16.onnx
+`,
+  async run(args) {
+    const { values, positionals } = parse('convert', args, {
+      precision: { type: 'string', default: 'fp16' },
+      out: { type: 'string', short: 'o' },
+      keep: { type: 'string', multiple: true, default: [] as string[] },
+      accumulate: { type: 'string', default: 'engine' },
+      'accumulate-fp32': { type: 'string', multiple: true, default: [] as string[] },
+      'flush-tiny': { type: 'boolean', default: false },
+      'reduce-io': { type: 'boolean', default: false },
+      emulated: { type: 'boolean', default: false },
+      'external-data': { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    })
+    const [source, ...rest] = positionals
+    if (source === undefined || rest.length > 0)
+      throw new DepthgateError(
+        'usage',
+        `depthgate convert takes one MODEL.onnx, got ${positionals.length}. See: depthgate convert --help`,
+      )
+    if (values.list) {
+      console.log(listText(source))
+      return 0
+    }
+    const format = roundedFormats.find(known => known === values.precision)
+    if (!format)
+      throw new DepthgateError(
+        'usage',
+        `--precision ${values.precision}: cannot be made here${didYouMean(values.precision, roundedFormats)}`,
+      )
+    const { out } = values
+    if (out === undefined) throw new DepthgateError('usage', 'depthgate convert needs -o OUT.onnx')
+    if (resolve(out) === resolve(source))
+      throw new DepthgateError('usage', `-o ${out}: is the model itself. Choose another name`)
+    if (values['reduce-io'] && values.emulated)
+      throw new DepthgateError('usage', '--reduce-io: an emulated model has float32 inputs and outputs')
+    const listed = values['accumulate-fp32']
+    const sums = ['engine', 'fp32', 'fp16'] as const
+    const accumulate = sums.find(known => known === values.accumulate)
+    if (!accumulate)
+      throw new DepthgateError(
+        'usage',
+        `--accumulate ${values.accumulate}: is unknown${didYouMean(values.accumulate, sums)}`,
+      )
+    if (accumulate === 'fp16' && !values.emulated)
+      throw new DepthgateError(
+        'usage',
+        '--accumulate fp16: only an emulation can choose that. Add --emulated',
+      )
+
+    const { model, facts, converted } = await makeReduced(
+      source,
+      format,
+      values.emulated ? 'emulated' : 'native',
+      {
+        keep: values.keep,
+        accumulate: listed.length > 0 ? { fp32: listed } : accumulate,
+        flushTiny: values['flush-tiny'],
+      },
+    )
+    const ports = values['reduce-io'] ? reduceIo(model) : []
+    writeModel(out, model, { from: source, external: values['external-data'] || 'auto' })
+    const done = {
+      out,
+      bytes: statSync(out).size,
+      reduced: converted.reduced.size,
+      casts: converted.casts,
+      kept: converted.kept,
+      ports,
+      ...facts,
+    }
+    console.log(values.json ? honestJson(done) : doneText(done, format))
+    return 0
+  },
+}
+
+function listText(source: string): string {
+  return table(
+    [...placedNodes(readModel(source).graph!)].map(({ node, id }) => [
+      `#${id}`,
+      node.opType,
+      node.name || '(no name)',
+      node.output.filter(name => name !== '').join(' '),
+    ]),
+    ['right', 'left', 'left', 'left'],
+  ).join('\n')
+}
+
+interface Done {
+  out: string
+  bytes: number
+  reduced: number
+  casts: number
+  kept: { node: string; reason: string }[]
+  ports: string[]
+  clamped: { tensor: string; count: number }[]
+  flushed: { tensor: string; count: number }[]
+}
+
+function doneText(
+  { out, bytes, reduced, casts, kept, ports, clamped, flushed }: Done,
+  format: string,
+): string {
+  const lines = [
+    `${fromHere(resolve(out))}: ${(bytes / 1e6).toFixed(1)} MB, ${reduced} nodes in ${format}, ${casts} casts`,
+  ]
+  if (kept.length > 0) {
+    const byReason = new Map<string, string[]>()
+    for (const { node, reason } of kept) byReason.set(reason, [...(byReason.get(reason) ?? []), node])
+    for (const [reason, nodes] of byReason) lines.push(`stay FP32, ${reason}: ${some(nodes)}`)
+  }
+  if (ports.length > 0) lines.push(`inputs and outputs in ${format}: ${ports.join(', ')}`)
+  const counts = (tensors: Done['clamped']) =>
+    some(tensors.map(({ tensor, count }) => `${count} in ${tensor}`))
+  if (clamped.length > 0) lines.push(`weights beyond the largest ${format}, set to it: ${counts(clamped)}`)
+  if (flushed.length > 0) lines.push(`weights below half of the smallest ${format}: ${counts(flushed)}`)
+  return lines.join('\n')
+}
+
+function some(items: readonly string[]): string {
+  return `${items.slice(0, 6).join(', ')}${items.length > 6 ? ` and ${items.length - 6} more` : ''}`
+}
