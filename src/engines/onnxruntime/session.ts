@@ -126,7 +126,8 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
   }
 }
 
-function floats({ data, dims, type }: ort.Tensor): NdArray<FloatArray> {
+/** An ONNX Runtime tensor as an array of floats; float16 is widened. */
+export function floats({ data, dims, type }: ort.Tensor): NdArray<FloatArray> {
   // float16 comes as Uint16Array on Node 20 and as Float16Array where the platform has one
   const values =
     type !== 'float16'
