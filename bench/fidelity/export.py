@@ -42,8 +42,12 @@ def main():
         path = options.out / f"{name}.onnx"
         export(name, network, path)
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
-    # fidelity is about figures, not about limits
+    # every network twice: rounded only, and summed in FP16 too
     models = {name: {"onnx": f"{name}.onnx"} for name in NETWORKS}
+    models |= {
+        f"{name}-summed": {**model, "golden": f"golden/{name}", "recipes": {"fp16": {"accumulate": "fp16"}}}
+        for name, model in models.items()
+    }
     (options.out / "depthgate.config.json").write_text(json.dumps({"models": models}, indent=2) + "\n")
 
 

@@ -22,7 +22,7 @@ os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
 
 
 def build(path, level):
-    """The plan of a strongly typed network, and what its engine inspector counts as layers."""
+    """The engine of a strongly typed network, with the module and the runtime that it lives in."""
     import tensorrt as trt
 
     logger = trt.Logger(trt.Logger.ERROR)
@@ -39,8 +39,8 @@ def build(path, level):
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise SystemExit("TensorRT built no plan")
-    engine = trt.Runtime(logger).deserialize_cuda_engine(plan)
-    return trt, engine
+    runtime = trt.Runtime(logger)
+    return trt, runtime, runtime.deserialize_cuda_engine(plan)
 
 
 def run(trt, engine, feed):
@@ -52,23 +52,22 @@ def run(trt, engine, feed):
         trt.int32: torch.int32, trt.int64: torch.int64, trt.bool: torch.bool,
     }
     context = engine.create_execution_context()
-    held = {}
+    tensors, outputs = {}, []
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)
         kind = kinds[engine.get_tensor_dtype(name)]
         if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT:
-            tensor = feed.to(kind).contiguous()
+            tensors[name] = feed.to(kind).contiguous()
         else:
-            tensor = torch.empty(tuple(engine.get_tensor_shape(name)), dtype=kind, device="cuda")
-            held[name] = tensor
-        context.set_tensor_address(name, tensor.data_ptr())
-        feed = tensor if name not in held else feed  # keeps the input alive
+            tensors[name] = torch.empty(tuple(engine.get_tensor_shape(name)), dtype=kind, device="cuda")
+            outputs.append(name)
+        context.set_tensor_address(name, tensors[name].data_ptr())
+    torch.cuda.synchronize()
     stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
     if not context.execute_async_v3(stream.cuda_stream):
         raise SystemExit("TensorRT did not run the engine")
     stream.synchronize()
-    return {name: tensor.float().cpu().numpy() for name, tensor in held.items()}
+    return {name: tensors[name].float().cpu().numpy() for name in outputs}
 
 
 def one(path, level, keep):
@@ -82,7 +81,7 @@ def one(path, level, keep):
     name = path.name.split(".")[0]
     _, inputs, golden = goldens(name, "cuda")
     start = time.time()
-    trt, engine = build(path, level)
+    trt, _runtime, engine = build(path, level)
     seconds = time.time() - start
     scenes, first = {}, None
     for scene, feed in inputs.items():
