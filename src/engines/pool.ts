@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import type { Engine, EngineRequest } from './engine.ts'
 
-/** Networks kept loaded at once: the four corners of an attribution. A full-size depth network takes gigabytes. */
-const capacity = 4
+/** Networks kept loaded at once: the five corners of an attribution. A full-size depth network takes gigabytes. */
+const capacity = 5
 
 interface Slot {
   engine: Promise<Engine>

@@ -2,11 +2,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import ndarray from 'ndarray'
-import { describe, expect, test } from 'vitest'
+import ort from 'onnxruntime-node'
+import { describe, expect, test, vi } from 'vitest'
 import { asDepthMap, packed } from '../../src/depth/depth-map.ts'
 import { encodeNpy } from '../../src/depth/npy.ts'
 import type { Precision } from '../../src/engines/engine.ts'
 import { loadOnnx } from '../../src/engines/onnxruntime/session.ts'
+import { releaseEngines } from '../../src/engines/pool.ts'
 import { attribute } from '../../src/gate/attribute.ts'
 import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { runGate } from '../../src/gate/gate.ts'
@@ -79,6 +81,21 @@ const overflow: [Network, Weights] = [
   { k: scalar(1000), m: scalar(1e-6) },
 ]
 
+/** x times 4096 · 1.1, summed, and divided by it again. */
+const longSum: [Network, Weights] = [
+  [
+    ['MatMul', ['row', 'column'], 'sum'],
+    ['Mul', ['x', 'sum'], 'scaled'],
+    ['Mul', ['scaled', 'back'], 'depth'],
+  ],
+  {
+    row: { dims: [1, 4096], values: Array(4096).fill(1) },
+    column: { dims: [4096, 1], values: Array(4096).fill(1.1) },
+    back: scalar(1 / (4096 * 1.1)),
+  },
+]
+const recipes = { fp16: { accumulate: 'fp16' } }
+
 describe('a failing case names its cause', () => {
   test('number format: a middle beyond 65504 that FP32 and BF16 hold', async () => {
     const model = await project(...overflow, x => x)
@@ -127,19 +144,7 @@ describe('a failing case names its cause', () => {
   })
 
   test('accumulation: a long sum that rounding every tensor survives and a sum in FP16 does not', async () => {
-    const count = 4096
-    const network: Network = [
-      ['MatMul', ['row', 'column'], 'sum'],
-      ['Mul', ['x', 'sum'], 'scaled'],
-      ['Mul', ['scaled', 'back'], 'depth'],
-    ]
-    const weights: Weights = {
-      row: { dims: [1, count], values: Array(count).fill(1) },
-      column: { dims: [count, 1], values: Array(count).fill(1.1) },
-      back: scalar(1 / (count * 1.1)),
-    }
-    const recipes = { fp16: { accumulate: 'fp16' } }
-    const model = await project(network, weights, x => x, { recipes })
+    const model = await project(...longSum, x => x, { recipes })
     const { pass, attribution } = await verdictOf(model, 'fp16')
     expect(pass).toBe(false)
     expect(attribution).toMatchObject({
@@ -152,7 +157,7 @@ describe('a failing case names its cause', () => {
         { precision: 'fp16', sums: 'engine', fusion: 'on', pass: false },
       ],
     })
-    expect((await verdictOf(await project(network, weights, x => x), 'fp16')).pass).toBe(true)
+    expect((await verdictOf(await project(...longSum, x => x), 'fp16')).pass).toBe(true)
   })
 
   test('and says it in words, with the figures of every corner', async () => {
@@ -178,4 +183,30 @@ test('asked for, a passing case is attributed too: what each step adds, and no c
   expect([exported!.added, fused!.added]).toEqual([expect.closeTo(0, 6), expect.closeTo(0, 6)])
   expect(rounded!.added).toBeGreaterThan(1e-4)
   expect(both!.added).toBeLessThan(rounded!.added)
+})
+
+test('a corner costs one inference, and one load where its network is not loaded yet', async () => {
+  const model = await project(...longSum, x => x, { recipes })
+  const failing = () => inferModel(model, { scene: 's', precision: 'fp16' })
+  const attributed = async () => {
+    const inference = await failing()
+    return attribute(model, inference, judgeInference(model, inference).verdict)
+  }
+  // the variants are made, and then everything is let go
+  await attributed()
+  await releaseEngines()
+
+  await failing()
+  const load = vi.spyOn(ort.InferenceSession, 'create')
+  const counted: number[] = []
+  for (const _ of [1, 2]) {
+    load.mockClear()
+    const { corners } = (await attributed())!
+    expect(corners).toHaveLength(5)
+    counted.push(load.mock.calls.length)
+  }
+  load.mockRestore()
+  await releaseEngines()
+  // the failing run is a corner that is loaded
+  expect(counted).toEqual([4, 0])
 })
