@@ -2,12 +2,23 @@ import { DepthgateError } from '../base/errors.ts'
 import { type GraphProto, type ModelProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { attributeOf, bodiesOf, opsetOf } from '../onnx/nodes.ts'
+import type { QuantizedFormat } from './quantized-weight.ts'
 import type { RoundedFormat } from './round.ts'
 
 const reducedTypes = new Set<number>([TensorProto_DataType.FLOAT16, TensorProto_DataType.BFLOAT16])
 
+/** The oldest opset in which a format can be used, or raised from; before, its operators mean something else. */
+const oldest = { fp16: 7, bf16: 13, int8: 13, fp8: 13 } as const
+
+const names = {
+  fp16: 'fp16 of today',
+  bf16: 'bfloat16',
+  int8: 'scales for each channel',
+  fp8: 'float8, nor can it be raised to 19, which has',
+} as const
+
 /** Throws where a model cannot be converted as a whole: it is reduced already, or written for operators that are too old. */
-export function refuseUnfit(model: ModelProto, format: RoundedFormat, file: string): void {
+export function refuseUnfit(model: ModelProto, format: RoundedFormat | QuantizedFormat, file: string): void {
   const found = reducedTensor(model.graph!)
   if (found !== undefined)
     throw new DepthgateError(
@@ -27,11 +38,10 @@ export function refuseUnfit(model: ModelProto, format: RoundedFormat, file: stri
       `${file}: two nodes have the same name ${JSON.stringify(twice)}, which ONNX Runtime refuses. Give each its own, or none`,
     )
   const opset = opsetOf(model)
-  const needed = format === 'bf16' ? 13 : 7
-  if (opset < needed)
+  if (opset < oldest[format])
     throw new DepthgateError(
       'precision',
-      `${file}: opset ${opset} has no ${format === 'bf16' ? 'bfloat16' : 'fp16 of today'}; export with opset ${needed} or later`,
+      `${file}: opset ${opset} has no ${names[format]}; export with opset ${oldest[format]} or later`,
     )
   const [sparse] = model.graph!.sparseInitializer
   if (sparse)

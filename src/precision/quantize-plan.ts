@@ -1,0 +1,150 @@
+import { DepthgateError } from '../base/errors.ts'
+import { checkChoice, checkKeys } from '../base/options.ts'
+import { type ModelProto, type NodeProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
+import { type PlacedNode, placedNodes, producersOf, sortedNodes } from '../onnx/graph.ts'
+import { describeNode, isStandard } from '../onnx/nodes.ts'
+import { raiseOpset } from '../onnx/opset.ts'
+import { inferTypes } from '../onnx/types.ts'
+import { firstOf, lastOf, residualSlot } from './branches.ts'
+import { hoistConstants } from './constants.ts'
+import { chooseNodes, type NodePattern } from './keep.ts'
+import { quantising } from './operators.ts'
+import { type QuantizedSlot, type QuantizeFate, slotsOf } from './quantize-slots.ts'
+import type { QuantizedFormat } from './quantized-weight.ts'
+import { refuseUnfit } from './refuse.ts'
+
+/** Operators that can be quantised: products of data and weights. */
+export const quantizedOperators = ['Conv', 'ConvTranspose', 'Gemm', 'MatMul'] as const
+export type QuantizedOperator = (typeof quantizedOperators)[number]
+
+/** Which nodes are quantised. */
+export interface QuantizeChoice {
+  format: QuantizedFormat
+  /** By default all that can be. */
+  operators?: readonly QuantizedOperator[]
+  /** Nodes that stay FP32. */
+  keep?: readonly NodePattern[]
+  /** Keeps the first layers FP32: products that no other product comes before. */
+  keepFirst?: boolean
+  /** Keeps the last layers FP32: products that no other product comes behind. */
+  keepLast?: boolean
+  /** Quantises products of two activations too, as attention has them. By default they stay FP32. */
+  attention?: boolean
+  /**
+   * Quantises residual branches too: what an Add reads directly while its other input is computed from it. By default
+   * they stay FP32. TensorRT can fuse such an Add into an 8-bit convolution.
+   */
+  residual?: boolean
+}
+
+const choiceNames: readonly string[] = [
+  'format',
+  'operators',
+  'keep',
+  'keepFirst',
+  'keepLast',
+  'attention',
+  'residual',
+] satisfies (keyof QuantizeChoice)[]
+
+export interface QuantizePlan {
+  format: QuantizedFormat
+  nodes: ReadonlyMap<NodeProto, readonly QuantizedSlot[]>
+  /** Tensors that a range is needed for, in the order of the graph. */
+  activations: readonly string[]
+  /** Nodes of the chosen operators that stay FP32, and why. */
+  kept: readonly { node: string; reason: string }[]
+}
+
+/**
+ * Decides what of a model is quantised, and makes the model ready for it, in place: float constants become initialisers,
+ * nodes come after what they read, and for fp8 the opset is raised to 19, the first that has it. Bodies of If, Loop and
+ * Scan stay FP32.
+ * @param file how errors call the model
+ * @throws DepthgateError where the model is quantised or reduced already, is too old, or where nothing would be quantised
+ */
+export function planQuantization(model: ModelProto, choice: QuantizeChoice, file: string): QuantizePlan {
+  checkKeys(choice, choiceNames, `${file}: quantize`)
+  const { format, operators = quantizedOperators, keep = [] } = choice
+  for (const operator of operators) checkChoice(operator, quantizedOperators, `${file}: operators`)
+  refuseUnfit(model, format, file)
+  const graph = model.graph!
+  const placed = [...placedNodes(graph)]
+  refuseQuantized(placed, format, file)
+  const isKept = chooseNodes(keep, placed, 'keep')
+  if (format === 'fp8') raiseOpset(model, 19, file)
+  hoistConstants(graph, file)
+  graph.node = sortedNodes(graph, file)
+
+  const constants = new Map(graph.initializer.map(({ name, dims }) => [name, dims.map(Number)]))
+  const { typeOf } = inferTypes(model)
+  const products = placed.filter(
+    ({ node }) => isStandard(node.domain) && (operators as readonly string[]).includes(node.opType),
+  )
+  const among = new Set(products.filter(({ id }) => !id.includes('/')).map(({ node }) => node))
+  const first = choice.keepFirst ? firstOf(graph.node, among) : new Set()
+  const last = choice.keepLast ? lastOf(graph.node, among) : new Set()
+
+  const nodes = new Map<NodeProto, QuantizedSlot[]>()
+  const kept: { node: string; reason: string }[] = []
+  for (const product of products) {
+    const fate = fateOf(product)
+    if (fate.type === 'quantized') nodes.set(product.node, fate.slots)
+    else kept.push({ node: describeNode(product.node), reason: fate.reason })
+  }
+  if (nodes.size === 0)
+    throw new DepthgateError(
+      'precision',
+      `${file}: not one of its nodes would be quantised: ${kept.length === 0 ? `it has no ${operators.join(', ')}` : kept.map(({ node, reason }) => `${node}: ${reason}`).join('; ')}`,
+    )
+  if (choice.residual) addResiduals()
+  return { format, nodes, activations: activationsOf(graph.node, nodes), kept }
+
+  function fateOf(product: PlacedNode): QuantizeFate {
+    const { node } = product
+    const keepIt = (reason: string): QuantizeFate => ({ type: 'kept', reason })
+    if (!among.has(node)) return keepIt('control flow stays FP32 as a whole')
+    if (isKept(product)) return keepIt('asked for')
+    if (first.has(node)) return keepIt('a first layer')
+    if (last.has(node)) return keepIt('a last layer')
+    return slotsOf(node, {
+      dimsOf: name => constants.get(name),
+      typeOf,
+      attention: choice.attention ?? false,
+      // TensorRT 10 takes FP8 weights with one scale
+      perChannel: format === 'int8',
+    })
+  }
+
+  function addResiduals(): void {
+    const producers = producersOf(graph)
+    for (const place of placed) {
+      const { node, id } = place
+      if (node.opType !== 'Add' || !isStandard(node.domain) || id.includes('/') || isKept(place)) continue
+      const slot =
+        typeOf(node.output[0]!) === TensorProto_DataType.FLOAT ? residualSlot(node, producers) : undefined
+      if (slot !== undefined && !constants.has(node.input[slot]!))
+        nodes.set(node, [{ slot, kind: 'activation' }])
+    }
+  }
+}
+
+function refuseQuantized(placed: readonly PlacedNode[], format: QuantizedFormat, file: string): void {
+  const found = placed.find(({ node }) => quantising.has(node.opType))
+  if (found)
+    throw new DepthgateError(
+      'precision',
+      `${file}: is quantised already (${describeNode(found.node)}). Start from the FP32 export, or name this file in \`onnx: { ${format}: '…' }\``,
+    )
+}
+
+function activationsOf(
+  sorted: readonly NodeProto[],
+  nodes: ReadonlyMap<NodeProto, readonly QuantizedSlot[]>,
+): string[] {
+  const found = new Set<string>()
+  for (const node of sorted)
+    for (const { slot, kind } of nodes.get(node) ?? [])
+      if (kind === 'activation') found.add(node.input[slot]!)
+  return [...found]
+}
