@@ -21,67 +21,60 @@ export function halfToFloat(bits: Uint16Array): Float32Array {
 }
 
 /**
- * Floats as float16 bit patterns, rounded once, to nearest, ties to even. A float64 goes straight to half: by way
- * of float32 it would be rounded twice, and a value just beside a tie would land on the wrong side of it.
- * From 65520 on the result is infinite, up to 2^-25 it is a zero of the same sign. A float32 NaN keeps the
- * payload bits that fit; a float64 NaN becomes the quiet NaN 0x7e00 of the same sign.
+ * Floats as float16 bit patterns, rounded once, to nearest, ties to even: a float64 as well, though a value just beside a
+ * tie of halves may have the tie as its nearest float32. From 65520 on the result is infinite, up to 2^-25 it is a zero
+ * of the same sign. A NaN keeps the payload bits that fit.
  */
 export function floatToHalf(values: FloatArray): Uint16Array {
+  if (values.BYTES_PER_ELEMENT === 4)
+    return halvesOf(new Int32Array(values.buffer, values.byteOffset, values.length), halfOf)
   const halves = new Uint16Array(values.length)
-  if (values.BYTES_PER_ELEMENT === 4) {
-    const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
-    for (let i = 0; i < halves.length; i++) {
-      const word = words[i]!
-      const sign = (word >>> 16) & 0x8000
-      const exponent = (word >>> 23) & 255
-      const fraction = word & 0x7fffff
-      halves[i] =
-        sign |
-        (exponent === 255
-          ? special(fraction === 0, fraction >> 13)
-          : round(exponent - 127, fraction | (1 << 23), 23))
-    }
-    return halves
-  }
-  const one = new Float64Array(1)
-  const [low, high] = wordsOf(one)
+  const float = new Float32Array(1)
+  const word = new Int32Array(float.buffer)
   for (let i = 0; i < halves.length; i++) {
-    one[0] = values[i]!
-    const top = high[0]!
-    const sign = (top >>> 16) & 0x8000
-    const exponent = (top >>> 20) & 0x7ff
-    // 20 fraction bits, with "anything below?" in the last: it lies far under the half's rounding bit
-    const fraction = (top & 0xfffff) | (low[0] === 0 ? 0 : 1)
-    halves[i] =
-      sign |
-      (exponent === 0x7ff ? special(fraction === 0, 0) : round(exponent - 1023, fraction | (1 << 20), 20))
+    const value = values[i]!
+    float[0] = value
+    // inexact: cut instead, with "there was more" in the last bit, which lies far under the half's rounding bit
+    if (float[0] !== value && !Number.isNaN(value))
+      word[0] = (Math.abs(float[0]) > Math.abs(value) ? word[0]! - 1 : word[0]!) | 1
+    halves[i] = halfOf(word[0]!)
   }
   return halves
 }
 
-/** The low and the high word of a float64, wherever this machine keeps them. */
-function wordsOf(one: Float64Array): [low: Uint32Array, high: Uint32Array] {
-  const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
-  const word = (index: number) => new Uint32Array(one.buffer, index * 4, 1)
-  return littleEndian ? [word(0), word(1)] : [word(1), word(0)]
+/**
+ * float32 words as halves. Words whose result is a normal half, nearly all that networks hold, are rounded here; all
+ * others go to `otherwise`: zeros, results that are subnormal or infinite, NaN. Words are signed, as V8 passes those to
+ * functions without making objects of them.
+ */
+export function halvesOf(words: Int32Array, otherwise: (word: number) => number): Uint16Array {
+  const halves = new Uint16Array(words.length)
+  for (let i = 0; i < halves.length; i++) {
+    const word = words[i]!
+    const magnitude = word & 0x7fffffff
+    halves[i] =
+      // from 2^-14 up to 65520, by one comparison
+      (magnitude - 0x38800000) >>> 0 < 0x0efff000
+        ? ((word >>> 16) & 0x8000) | rounded(magnitude - 0x38000000, 13)
+        : otherwise(word)
+  }
+  return halves
 }
 
-/** Infinity, or a NaN with the payload's upper ten bits; a payload without any of them becomes the quiet NaN. */
-function special(infinite: boolean, payload: number): number {
-  return infinite ? 0x7c00 : 0x7c00 | (payload === 0 ? 0x200 : payload)
+/** Any float32 word as a half. */
+export function halfOf(word: number): number {
+  const sign = (word >>> 16) & 0x8000
+  const magnitude = word & 0x7fffffff
+  if (magnitude > 0x7f800000) return sign | 0x7c00 | ((magnitude >>> 13) & 0x3ff || 0x200)
+  if (magnitude >= 0x477ff000) return sign | 0x7c00
+  // 112 less in the exponent; a carry out of the fraction goes into it, as it should
+  if (magnitude >= 0x38800000) return sign | rounded(magnitude - 0x38000000, 13)
+  if (magnitude <= 0x33000000) return sign
+  // a subnormal half has a fixed step of 2^-24, so it loses one bit more for every power below 2^-14
+  return sign | rounded((magnitude & 0x7fffff) | 0x800000, 126 - (magnitude >>> 23))
 }
 
-/** significand · 2^(exponent − bits), its leading one at bit `bits`, as the bits of a half without the sign. */
-function round(exponent: number, significand: number, bits: number): number {
-  if (exponent > 15) return 0x7c00
-  if (exponent < -25) return 0
-  const subnormal = exponent < -14
-  // bits to drop: a subnormal half has a fixed step of 2^-24, so it loses one more for every power below 2^-14
-  const drop = bits - 10 + (subnormal ? -14 - exponent : 0)
-  const kept = significand >>> drop
-  const rest = significand & ((1 << drop) - 1)
-  const tie = 1 << (drop - 1)
-  const rounded = rest > tie || (rest === tie && (kept & 1) === 1) ? kept + 1 : kept
-  // the leading one adds 1 to the exponent field, and so does a carry out of the fraction: up to infinity
-  return subnormal ? rounded : ((exponent + 14) << 10) + rounded
+/** Drops the last bits: just less than half of the last kept bit is added, and where it is odd so much that a tie carries. */
+function rounded(bits: number, drop: number): number {
+  return (bits + (1 << (drop - 1)) - 1 + ((bits >>> drop) & 1)) >>> drop
 }

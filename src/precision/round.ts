@@ -1,4 +1,4 @@
-import { floatToHalf, halfToFloat } from '../depth/half.ts'
+import { halfOf, halfToFloat, halvesOf } from '../depth/half.ts'
 
 /** Number formats that tensors can be rounded to on a CPU. */
 export const roundedFormats = ['fp16', 'bf16'] as const
@@ -13,34 +13,87 @@ export interface Rounded {
   flushed: number
 }
 
-const largest: Record<RoundedFormat, number> = { fp16: 65504, bf16: 3.3895313892515355e38 }
-
-/** Rounds to nearest, ties to even; ±Inf, NaN and the sign of zero stay. */
-export function roundTo(format: RoundedFormat, values: Float32Array): Rounded {
-  const rounded = format === 'fp16' ? halfToFloat(floatToHalf(values)) : roundToBfloat16(values)
-  let clamped = 0
-  let flushed = 0
-  for (let i = 0; i < rounded.length; i++) {
-    if (rounded[i] === 0 && values[i] !== 0) flushed++
-    if (Math.abs(rounded[i]!) === Number.POSITIVE_INFINITY && Number.isFinite(values[i])) {
-      rounded[i] = Math.sign(values[i]!) * largest[format]
-      clamped++
-    }
-  }
-  return { values: rounded, clamped, flushed }
+/** Bit patterns of a reduced format, with what it could not hold. */
+export interface Bits {
+  bits: Uint16Array
+  /** Finite values beyond the format's largest, set to it. */
+  clamped: number
+  /** Values too small for the format, that rounding would make zero. */
+  flushed: number
 }
 
-/** bfloat16 is the upper half of a float32: add half of the last kept bit, a tie only where that makes it even, and cut. */
-function roundToBfloat16(values: Float32Array): Float32Array {
-  const rounded = new Float32Array(values.length)
-  const from = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  const to = new Uint32Array(rounded.buffer)
-  for (let i = 0; i < to.length; i++) {
-    const word = from[i]!
-    // a NaN whose payload lies in the lower half would be cut to infinity
-    to[i] = Number.isNaN(values[i]) ? word | 0x400000 : (word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000
+/**
+ * Rounds to nearest, ties to even; ±Inf, NaN and the sign of zero stay. Finite values beyond the format's largest become
+ * it, values too small become zero.
+ */
+export function roundTo(format: RoundedFormat, values: Float32Array): Rounded {
+  const { bits, clamped, flushed } = (format === 'fp16' ? toHalfBits : toBfloat16Bits)(values, {
+    flushTiny: true,
+  })
+  return { values: format === 'fp16' ? halfToFloat(bits) : bfloat16ToFloat(bits), clamped, flushed }
+}
+
+/**
+ * float16 bit patterns, rounded to nearest, ties to even. ±Inf, NaN and ±0 stay. Finite values from 65520 on become
+ * ±65504; others than zero up to 2^-25 become ±2^-24, or ±0 with `flushTiny`: a weight that someone divides by must not
+ * become zero.
+ */
+export function toHalfBits(values: Float32Array, { flushTiny = false } = {}): Bits {
+  let clamped = 0
+  let flushed = 0
+  const bits = halvesOf(wordsOf(values), word => {
+    if (word << 1 === 0) return word >>> 16
+    const half = halfOf(word)
+    if ((half & 0x7fff) === 0) {
+      flushed++
+      return flushTiny ? half : half | 1
+    }
+    if ((half & 0x7fff) === 0x7c00 && (word & 0x7fffffff) !== 0x7f800000) {
+      clamped++
+      return half - 1
+    }
+    return half
+  })
+  return { bits, clamped, flushed }
+}
+
+/**
+ * bfloat16 bit patterns, rounded to nearest, ties to even. ±Inf, NaN and ±0 stay. Finite values that would round to
+ * infinity become the largest, ±3.39e38; others than zero up to 2^-134 become ±2^-133, or ±0 with `flushTiny`.
+ */
+export function toBfloat16Bits(values: Float32Array, { flushTiny = false } = {}): Bits {
+  const words = wordsOf(values)
+  const bits = new Uint16Array(words.length)
+  let clamped = 0
+  let flushed = 0
+  for (let i = 0; i < bits.length; i++) {
+    const word = words[i]!
+    const magnitude = word & 0x7fffffff
+    // bfloat16 is the upper half of a float32: half of the last kept bit is added, for a tie only where that makes it even
+    let upper = (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
+    // one comparison for what does not round to a number or rounds to zero
+    if ((magnitude - 0x8001) >>> 0 >= 0x7f7f8000 - 0x8001) {
+      // a NaN whose payload lies in the lower half would be cut to infinity
+      if (magnitude > 0x7f800000) upper = (word >>> 16) | 0x40
+      else if (magnitude >= 0x7f7f8000 && magnitude < 0x7f800000) {
+        clamped++
+        upper--
+      } else if (magnitude > 0 && magnitude <= 0x8000) {
+        flushed++
+        if (!flushTiny) upper |= 1
+      }
+    }
+    bits[i] = upper
   }
-  return rounded
+  return { bits, clamped, flushed }
+}
+
+function bfloat16ToFloat(bits: Uint16Array): Float32Array {
+  return new Float32Array(Uint32Array.from(bits, upper => upper << 16).buffer)
+}
+
+function wordsOf(values: Float32Array): Int32Array {
+  return new Int32Array(values.buffer, values.byteOffset, values.length)
 }
 
 export function toHalfBits(values: Float32Array, { flushTiny = false } = {}) {

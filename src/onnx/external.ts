@@ -1,0 +1,126 @@
+import { constants } from 'node:buffer'
+import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join, relative, win32 } from 'node:path'
+import { DepthgateError } from '../base/errors.ts'
+import type { TensorProto } from './gen/onnx_pb.ts'
+
+/** Bytes `offset` to `offset + length` of a file. */
+export interface Range {
+  file: string
+  offset: number
+  length: number
+}
+
+/** One read takes no more than this: Node reads less than 2 GiB at once. */
+const largestRead = 2 ** 30
+
+/**
+ * Where the external data of a tensor lie, checked against the file that is there.
+ * @param needed bytes that the tensor's shape and type call for
+ * @param path the model's file
+ */
+export function externalRange(tensor: TensorProto, needed: number, path: string): Range {
+  const file = externalFile(tensor, path)
+  const location = JSON.stringify(entry(tensor, 'location'))
+  const offset = wholeNumber(tensor, 'offset', path) ?? 0
+  const length = wholeNumber(tensor, 'length', path) ?? needed
+  if (length !== needed)
+    throw new DepthgateError(
+      'onnx',
+      `${path}: ${titleOf(tensor)} has ${length} bytes in ${location}, and its shape [${tensor.dims}] and type need ${needed}. Export the model again`,
+    )
+  const { size } = statSync(file)
+  if (offset + length > size)
+    throw new DepthgateError(
+      'onnx',
+      `${path}: ${titleOf(tensor)} ends at byte ${offset + length} of ${location}, which has ${size}: it was cut short or belongs to another export. Restore it, or export the model again`,
+    )
+  return { file, offset, length }
+}
+
+/**
+ * The file that holds the external data of a tensor. It must lie in the model's folder, links followed; where the model
+ * itself is a link, as in caches of downloads, beside what it links to.
+ */
+export function externalFile(tensor: TensorProto, path: string): string {
+  const location = entry(tensor, 'location') ?? ''
+  const told = `${path}: ${titleOf(tensor)} lies in ${JSON.stringify(location)}`
+  if (
+    !location ||
+    isAbsolute(location) ||
+    win32.isAbsolute(location) ||
+    location.split(/[\\/]/).includes('..')
+  )
+    throw new DepthgateError('onnx', `${told}, outside the model's folder. Export it with its data beside it`)
+  const file = join(dirname(path), location)
+  const real = followed(file)
+  if (real === undefined)
+    throw new DepthgateError(
+      'onnx',
+      `${told}, and ${file} does not exist. Put it there: such a model is the .onnx and its data together`,
+    )
+  const folders = [followed(dirname(path)), dirname(followed(path) ?? path)]
+  if (!folders.some(folder => folder !== undefined && isInside(folder, real)))
+    throw new DepthgateError(
+      'onnx',
+      `${told}, a link to ${real}, outside the model's folder. Put the file itself beside the model`,
+    )
+  if (!statSync(real).isFile()) throw new DepthgateError('onnx', `${told}, which is no file. Export it again`)
+  return file
+}
+
+/** Reads a range into new memory. */
+export function readRange({ file, offset, length }: Range): Uint8Array {
+  if (length > constants.MAX_LENGTH)
+    throw new DepthgateError(
+      'onnx',
+      `${file}: one weight of ${length} bytes is more than Node ${process.versions.node} holds in one array. Split it in the model`,
+    )
+  const bytes = new Uint8Array(length)
+  const open = openSync(file, 'r')
+  try {
+    fill(bytes, open, offset, file)
+  } finally {
+    closeSync(open)
+  }
+  return bytes
+}
+
+/** Fills `bytes` from an open file, in pieces. */
+export function fill(bytes: Uint8Array, open: number, offset: number, file: string): void {
+  for (let at = 0; at < bytes.length; ) {
+    const read = readSync(open, bytes, at, Math.min(bytes.length - at, largestRead), offset + at)
+    if (read === 0)
+      throw new DepthgateError('onnx', `${file}: became shorter while it was read. Wait for its writer`)
+    at += read
+  }
+}
+
+/** The path behind all links; `undefined` where there is nothing. */
+function followed(path: string): string | undefined {
+  return existsSync(path) ? realpathSync(path) : undefined
+}
+
+function isInside(folder: string, file: string): boolean {
+  const way = relative(folder, file)
+  return !isAbsolute(way) && way.split(/[\\/]/)[0] !== '..'
+}
+
+/** How errors call a tensor. */
+export function titleOf({ name }: TensorProto): string {
+  return name === '' ? 'a weight without a name' : `the weight ${name}`
+}
+
+function entry({ externalData }: TensorProto, key: string): string | undefined {
+  return externalData.find(item => item.key === key)?.value
+}
+
+function wholeNumber(tensor: TensorProto, key: string, path: string): number | undefined {
+  const text = entry(tensor, key)
+  if (text === undefined) return undefined
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
+  throw new DepthgateError(
+    'onnx',
+    `${path}: ${titleOf(tensor)} has the ${key} ${JSON.stringify(text)}, which is no number of bytes. Export the model again`,
+  )
+}
