@@ -1,6 +1,8 @@
 import type { NdArray } from 'ndarray'
 import type { FloatArray } from '../depth/depth-map.ts'
 import type { EngineSettings } from './settings.ts'
+import type { Layers } from './tensorrt/layers.ts'
+import type { RawTiming, TimingRequest } from './timing.ts'
 
 export const precisions = ['fp32', 'tf32', 'fp16', 'bf16', 'int8', 'fp8'] as const
 export type Precision = (typeof precisions)[number]
@@ -42,6 +44,8 @@ export interface EngineRequest {
   engine: EngineSettings
   /** Folder for what is slow to make and may be deleted at any time, such as plans. */
   cache: string
+  /** Of the scenes' tensors, for a network with axes of unknown length. */
+  shape?: readonly number[]
   /** What a quantiser that TensorRT drives may look at; absent where there is nothing. */
   calibration?: Calibration
 }
@@ -73,7 +77,27 @@ export interface Engine {
   readonly outputs: readonly Port[]
   /** What a reader of the figures must know, such as arithmetic that differs from the precision's name. */
   readonly notes: readonly string[]
+  /** What TensorRT made of the network. */
+  readonly plan?: PlanFacts
   /** Runs the network once on its one input. `fetch` names the outputs to bring back; `input`, if given, must be the input's name. */
   run(tensor: NdArray<FloatArray>, fetch: readonly string[], input?: string): Promise<EngineRun>
+  /** Times the network on a tensor, where the engine can be timed. */
+  time?(tensor: NdArray<FloatArray>, settings: TimingRequest): Promise<RawTiming>
   release(): Promise<void>
+}
+
+/** A TensorRT plan: how large it is, what it is made of. `undefined` where a prebuilt plan does not tell. */
+export interface PlanFacts {
+  path: string
+  /** Of the file. */
+  bytes: number | undefined
+  buildSeconds: number | undefined
+  /** Whether it was built for this request, and not found in the cache. */
+  fresh: boolean
+  layers: number
+  inspection: Layers | undefined
+  /** That the GPU lost when it was loaded: weights, activations, inputs and outputs. */
+  deviceBytes: number
+  /** Scratch memory of one inference alone. */
+  activationBytes: number
 }

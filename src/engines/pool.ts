@@ -31,10 +31,15 @@ export async function withEngine<T>(request: EngineRequest, use: (engine: Engine
   }
 }
 
-/** Releases every engine that is not in use. */
-export function releaseEngines(): Promise<void> {
-  return releaseIdle(0)
+/** Releases every engine that is not in use, and with the last the processes that they ran in. */
+export async function releaseEngines(): Promise<void> {
+  await releaseIdle(0)
+  if (slots.size > 0 || !workersMayRun) return
+  workersMayRun = false
+  await (await import('./tensorrt/workers.ts')).endWorkers()
 }
+
+let workersMayRun = false
 
 async function releaseIdle(keep: number): Promise<void> {
   for (const [key, slot] of slots) {
@@ -45,8 +50,15 @@ async function releaseIdle(keep: number): Promise<void> {
   }
 }
 
-/** ONNX Runtime is loaded when it is first needed: a comparison of two files does not wait for it. */
+/** An engine's code is loaded when it is first needed: a comparison of two files does not wait for ONNX Runtime. */
 async function load(request: EngineRequest): Promise<Engine> {
-  const { loadOnnx } = await import('./onnxruntime/session.ts')
-  return loadOnnx(request)
+  switch (request.engine.engine) {
+    case 'onnxruntime':
+      return (await import('./onnxruntime/session.ts')).loadOnnx(request)
+    case 'tensorrt':
+      workersMayRun = true
+      return (await import('./tensorrt/session.ts')).loadTensorrt(request)
+    case 'command':
+      return (await import('./command/command.ts')).loadCommand(request)
+  }
 }

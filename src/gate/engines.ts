@@ -44,7 +44,11 @@ export function engineNamed(
 
 /** Settings with paths made absolute, and what the schema cannot say checked. */
 function settled(settings: EngineSettings, root: string, where: string): EngineSettings {
-  if (settings.engine === 'command') return { ...settings, cwd: resolve(root, settings.cwd ?? '.') }
+  if (settings.engine === 'command') {
+    const cwd = resolve(root, settings.cwd ?? '.')
+    const [program = '', ...args] = settings.command
+    return { ...settings, cwd, command: [lookedUp(program, cwd), ...args] }
+  }
   if (settings.engine !== 'tensorrt') return settings
   if (settings.fp32Layers && settings.typing !== 'weak')
     throw new DepthgateError(
@@ -54,11 +58,15 @@ function settled(settings: EngineSettings, root: string, where: string): EngineS
   const { python, timingCache } = settings
   return {
     ...settings,
-    // a name without a folder is looked up in PATH
-    ...(python?.includes('/') && { python: resolve(root, python) }),
+    ...(python !== undefined && { python: lookedUp(python, root) }),
     ...(timingCache !== undefined && { timingCache: resolve(root, timingCache) }),
     ...(settings.plan !== undefined && plans(settings, settings.plan, root, where)),
   }
+}
+
+/** A program by its path; a name without a folder is looked up in PATH when it is started. */
+function lookedUp(program: string, root: string): string {
+  return program.includes('/') ? resolve(root, program) : program
 }
 
 /** Prebuilt plans by precision, and the precisions that there are plans of. */

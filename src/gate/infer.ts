@@ -3,7 +3,15 @@ import { DepthgateError } from '../base/errors.ts'
 import { checkChoice, checkKeys } from '../base/options.ts'
 import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
 import { metricDepth } from '../depth/metric-depth.ts'
-import { type Engine, type Fingerprint, type Fusion, type Precision, precisions } from '../engines/engine.ts'
+import { usesOnnx } from '../engines/command/placeholders.ts'
+import {
+  type Engine,
+  type Fingerprint,
+  type Fusion,
+  type PlanFacts,
+  type Precision,
+  precisions,
+} from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { type EngineSettings, providerOf } from '../engines/settings.ts'
 import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
@@ -43,6 +51,8 @@ export interface Inference {
   /** The engine's name in the config. */
   readonly engine: string
   readonly fingerprint: Fingerprint
+  /** What TensorRT made of the network. */
+  readonly plan?: PlanFacts
   /** Wall time of the run itself, on a cold or warm session as it came. Not a benchmark. */
   readonly milliseconds: number
   /** What a reader of the figures must know. */
@@ -82,6 +92,7 @@ export async function inferModel(
     ...source,
     ...{ precision, fusion, engine: settings },
     cache: join(model.root, '.depthgate'),
+    shape: tensor.shape,
     ...(settings.engine === 'tensorrt' &&
       settings.typing === 'weak' && { calibration: calibrationOf(model.golden) }),
   }
@@ -114,6 +125,7 @@ export async function inferModel(
       precision,
       engine: engine.name,
       fingerprint: loaded.fingerprint,
+      ...(loaded.plan && { plan: loaded.plan }),
       milliseconds,
       notes: [...loaded.notes, ...made, ...provenanceNotes(model, loaded)],
       outputs,
@@ -137,6 +149,9 @@ async function sourceFor(
       `${model.file}: model ${model.name} has no plan of precision ${precision}. Add it to the engine's \`plan\``,
     )
   }
+  // a command that brings its own network needs none made for it
+  if (settings.engine === 'command' && !usesOnnx(settings))
+    return { onnx: settings.command[0]!, emulated: false }
   const weak = settings.engine === 'tensorrt' && settings.typing === 'weak'
   return variantFor(model, weak ? 'fp32' : precision, providerOf(settings), recipe)
 }

@@ -76,12 +76,18 @@ describe('is an error, with the file and the way out:', () => {
     }
   }
 
-  test.each(['cuda', 'tensorrt'] as const)(
-    'provider %s, which is never replaced by the CPU',
-    async provider => {
+  test.each([
+    [
+      'cuda',
+      /ONNX Runtime's CUDA provider does not load: .*Install it with ONNXRUNTIME_NODE_INSTALL=true npm rebuild/s,
+    ],
+    ['tensorrt', /TensorRT provider does not load: .*it needs CUDA 12 and cuDNN 9 and TensorRT 10/s],
+  ] as const)(
+    'provider %s where its library is missing; the CPU never takes its place',
+    async (provider, message) => {
       await expect(
-        loadOnnx(request(tiny(), { engine: { engine: 'onnxruntime', provider } })),
-      ).rejects.toThrow(/is not driven by this version of depthgate/)
+        loadOnnx(request(tiny(), { precision: 'tf32', engine: { engine: 'onnxruntime', provider } })),
+      ).rejects.toThrow(message)
     },
   )
   test('a missing ONNX', async () => {

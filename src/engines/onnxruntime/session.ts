@@ -1,54 +1,62 @@
-import { existsSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'
 import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'
-import { didYouMean } from '../../base/names.ts'
 import { checkRealm } from '../../base/realm.ts'
-import { type FloatArray, formatShape } from '../../depth/depth-map.ts'
+import type { FloatArray } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { hashOnnx } from '../../onnx/hash.ts'
-import type { Engine, EngineRequest, EngineRun, Port } from '../engine.ts'
-import { providerOf } from '../settings.ts'
+import { cpuName } from '../cpu.ts'
+import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../engine.ts'
+import { checkOutput, feedPort } from '../ports.ts'
+import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
+import { checkPlacement } from './placement.ts'
+import { checkArithmetic, gpuFingerprint, providerFault, providerOptions } from './provider.ts'
 
 /** Types whose values depthgate can judge. Others may not even be fetched: an int4 output ends the process. */
 const readable = new Set(['float32', 'float64', 'float16'])
 
-/** Loads an ONNX in ONNX Runtime. The provider asked for is the one used, or this throws. */
+/** Loads an ONNX in ONNX Runtime. The provider asked for is the one that computes every node, or this throws. */
 export async function loadOnnx(request: EngineRequest): Promise<Engine> {
   const { onnx, emulated, precision, fusion } = request
-  const provider = providerOf(request.engine)
+  const settings = request.engine as OnnxRuntimeSettings
+  const provider = providerOf(settings)
   checkRealm()
-  checkProvider(provider)
   if (!existsSync(onnx))
     throw new DepthgateError(
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
-  const fingerprint = {
+  checkArithmetic(request)
+  const onGpu = provider !== 'cpu'
+  const fingerprint: Fingerprint = {
     onnx: hashOnnx(onnx),
     precision,
     fusion,
-    arithmetic: emulated ? ('emulated' as const) : ('native' as const),
+    arithmetic: emulated ? 'emulated' : 'native',
     engine: 'onnxruntime',
     engineVersion: ort.env.versions.node ?? 'unknown',
     provider,
-    device: `${process.arch} ${cpus()[0]?.model.trim() ?? ''}`.trim(),
+    device: cpuName(),
+    ...(onGpu && gpuFingerprint(settings)),
   }
+  // the first run on a GPU is profiled, to see where each node ran
+  const profile = onGpu ? mkdtempSync(join(tmpdir(), 'depthgate-profile-')) : undefined
   let session: ort.InferenceSession
   try {
     session = await ort.InferenceSession.create(onnx, {
-      executionProviders: [provider],
-      graphOptimizationLevel: fusion === 'on' ? 'all' : 'disabled',
-      logSeverityLevel: 3,
+      ...providerOptions(request),
+      ...(profile && { enableProfiling: true, profileFilePrefix: join(profile, 'run') }),
     })
   } catch (cause) {
-    throw new DepthgateError(
-      'onnx',
-      `${onnx}: ONNX Runtime cannot load it: ${messageOf(cause)}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`,
-      { cause },
-    )
+    if (profile) rmSync(profile, { recursive: true, force: true })
+    throw new DepthgateError(onGpu ? 'engine' : 'onnx', `${onnx}: ${loadFault(provider, messageOf(cause))}`, {
+      cause,
+    })
   }
+  let placed = !onGpu
   const inputs = session.inputMetadata.map(port)
   const outputs = session.outputMetadata.map(port)
   return {
@@ -57,7 +65,10 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     outputs,
     notes: arithmeticNotes(request),
     run,
-    release: () => session.release(),
+    release: async () => {
+      await session.release()
+      if (!placed) rmSync(profile!, { recursive: true, force: true })
+    },
   }
 
   async function run(
@@ -65,8 +76,8 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     fetch: readonly string[],
     input?: string,
   ): Promise<EngineRun> {
-    const feed = feedPort(tensor, input)
-    for (const name of fetch) checkOutput(name)
+    const feed = feedPort(onnx, inputs, tensor, input)
+    for (const name of fetch) checkOutput(onnx, outputs, name, readable)
     const feeds = { [feed.name]: new ort.Tensor('float32', tensor.data as Float32Array, tensor.shape) }
     const start = performance.now()
     let results: ort.InferenceSession.OnnxValueMapType
@@ -80,50 +91,28 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
       )
     }
     const milliseconds = performance.now() - start
+    if (!placed) prove()
     const values: EngineRun['outputs'] = {}
     for (const name of fetch) values[name] = floats(results[name] as ort.Tensor)
     return { outputs: values, milliseconds }
   }
 
-  function feedPort(tensor: NdArray<FloatArray>, input?: string): Port {
-    const [feed] = inputs
-    if (!feed || inputs.length > 1 || (input !== undefined && feed.name !== input))
-      throw new DepthgateError(
-        'onnx',
-        `${onnx}: has the inputs ${inputs.map(describe).join(', ') || 'none'}, expected one${input === undefined ? '' : ` named ${JSON.stringify(input)}`}. Correct \`input\` in the config, or export the model with one input`,
-      )
-    if (feed.type !== 'float32')
-      throw new DepthgateError(
-        'onnx',
-        `${onnx}: input ${describe(feed)} is not float32. Keep the graph's inputs and outputs in float32`,
-      )
-    const fits =
-      feed.shape.length === tensor.shape.length &&
-      feed.shape.every((length, axis) => typeof length === 'string' || length === tensor.shape[axis])
-    if (!fits)
-      throw new DepthgateError(
-        'onnx',
-        `${onnx}: input ${describe(feed)} does not take the scene's tensor of ${formatShape(tensor.shape)}. Export at the size that the goldens were captured with`,
-      )
-    return feed
+  function prove(): void {
+    session.endProfiling()
+    try {
+      checkPlacement(profile!, provider, onnx)
+      placed = true
+    } finally {
+      rmSync(profile!, { recursive: true, force: true })
+    }
   }
+}
 
-  function checkOutput(name: string): void {
-    const found = outputs.find(output => output.name === name)
-    if (!found)
-      throw new DepthgateError(
-        'onnx',
-        `${onnx}: has no output ${JSON.stringify(name)}${didYouMean(
-          name,
-          outputs.map(output => output.name),
-        )} Name it in the config: \`outputs: { NAME: { onnx: '…' } }\``,
-      )
-    if (!readable.has(found.type))
-      throw new DepthgateError(
-        'onnx',
-        `${onnx}: output ${describe(found)} is not a float type that can be judged. Keep the graph's outputs in float32`,
-      )
-  }
+function loadFault(provider: string, message: string): string {
+  if (provider === 'cpu')
+    return `ONNX Runtime cannot load it: ${message}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`
+  const { reason, fix } = providerFault(provider, message)
+  return `${reason}. ${fix}`
 }
 
 /** An ONNX Runtime tensor as an array of floats; float16 is widened. */
@@ -142,20 +131,6 @@ function port(metadata: ort.InferenceSession.ValueMetadata): Port {
   return metadata.isTensor
     ? { name: metadata.name, type: metadata.type, shape: metadata.shape }
     : { name: metadata.name, type: 'not a tensor', shape: [] }
-}
-
-function describe({ name, type, shape }: Port): string {
-  return `${name} (${type} ${shape.join('×') || 'scalar'})`
-}
-
-/** ONNX Runtime drops unknown providers with a warning and falls back to the CPU; here they are errors. */
-function checkProvider(provider: string): void {
-  if (provider === 'cpu') return
-  const known = ort.listSupportedBackends().map(backend => backend.name)
-  throw new DepthgateError(
-    'engine',
-    `onnxruntime: provider ${JSON.stringify(provider)} ${known.includes(provider) ? 'is not driven by this version of depthgate' : `is unknown${didYouMean(provider, known)}`} Use provider: 'cpu'`,
-  )
 }
 
 function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process'
+import { messageOf } from '../../base/errors.ts'
+
+/** What became of a program. `words` are the last lines that it wrote. */
+export type Ended =
+  | { type: 'ended'; code: number; words: string }
+  | { type: 'signal'; signal: string; words: string }
+  | { type: 'time' }
+  | { type: 'start'; reason: string }
+
+const linesKept = 15
+
+/** Runs a program without a shell, to its end or its time limit. */
+export function runProgram(
+  [program = '', ...args]: readonly string[],
+  cwd: string,
+  seconds: number,
+): Promise<Ended> {
+  return new Promise(done => {
+    const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    let text = ''
+    const listen = (piece: Buffer) => {
+      text = (text + piece.toString()).split('\n').slice(-linesKept).join('\n').slice(-8000)
+    }
+    child.stdout.on('data', listen)
+    child.stderr.on('data', listen)
+    const limit = setTimeout(() => {
+      child.kill('SIGKILL')
+      done({ type: 'time' })
+    }, seconds * 1000)
+    child.once('error', cause => {
+      clearTimeout(limit)
+      done({ type: 'start', reason: messageOf(cause) })
+    })
+    child.once('close', (code, signal) => {
+      clearTimeout(limit)
+      const words = text.trim()
+      done(signal ? { type: 'signal', signal, words } : { type: 'ended', code: code ?? 0, words })
+    })
+  })
+}

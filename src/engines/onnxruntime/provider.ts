@@ -1,0 +1,91 @@
+import type { InferenceSession } from 'onnxruntime-node'
+import { DepthgateError } from '../../base/errors.ts'
+import type { EngineRequest, Fingerprint } from '../engine.ts'
+import { gpuFacts } from '../gpu.ts'
+import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
+
+const names = { cuda: 'CUDA', tensorrt: 'TensorRT' } as const
+
+/** How a session of the provider is made: on a GPU nothing may fall back to the CPU. */
+export function providerOptions({
+  engine,
+  fusion,
+}: Pick<EngineRequest, 'engine' | 'fusion'>): InferenceSession.SessionOptions {
+  const provider = providerOf(engine)
+  const options: InferenceSession.SessionOptions = {
+    graphOptimizationLevel: fusion === 'on' ? 'all' : 'disabled',
+    logSeverityLevel: 3,
+  }
+  if (provider === 'cpu') return { ...options, executionProviders: ['cpu'] }
+  const { device = 0 } = engine as OnnxRuntimeSettings
+  return {
+    ...options,
+    executionProviders: [{ name: provider, deviceId: device } as InferenceSession.ExecutionProviderConfig],
+    extra: { session: { disable_cpu_ep_fallback: '1' } },
+  }
+}
+
+/**
+ * Whether FP32 products are computed in TF32, as far as it is known. ONNX Runtime's GPU kernels do so by default, and only
+ * a variable that NVIDIA's libraries read when they are loaded keeps them from it.
+ */
+export function tf32State(override: string | undefined): 'on' | 'off' {
+  return override === '0' ? 'off' : 'on'
+}
+
+/** Throws where a request cannot be what it is called: the arithmetic of a GPU provider is not chosen per session. */
+export function checkArithmetic({ engine, precision, fusion, onnx }: EngineRequest): void {
+  const provider = providerOf(engine)
+  if (provider !== 'cuda' && provider !== 'tensorrt') return
+  if (provider === 'tensorrt' && fusion === 'off')
+    throw new DepthgateError(
+      'engine',
+      `${onnx}: ONNX Runtime's TensorRT provider always fuses. Declare an engine of its own for fusion: 'off': { engine: 'tensorrt' }`,
+    )
+  const tf32 = tf32State(process.env.NVIDIA_TF32_OVERRIDE)
+  if (precision === 'fp32' && provider === 'tensorrt')
+    throw new DepthgateError(
+      'engine',
+      `${onnx}: ONNX Runtime's TensorRT provider computes FP32 in TF32, and Node cannot tell it otherwise. Name the precision tf32, or declare { engine: 'tensorrt' }`,
+    )
+  if (precision === 'fp32' && tf32 === 'on')
+    throw new DepthgateError(
+      'engine',
+      `${onnx}: ONNX Runtime's ${names[provider]} provider computes FP32 in TF32 unless NVIDIA_TF32_OVERRIDE=0 stands in the environment before this process starts. Set it, or name the precision tf32`,
+    )
+  if (precision === 'tf32' && tf32 === 'off')
+    throw new DepthgateError(
+      'engine',
+      `${onnx}: NVIDIA_TF32_OVERRIDE=0 keeps TF32 off in this process. Remove it from the environment, or name the precision fp32`,
+    )
+}
+
+/** What the fingerprint of a GPU provider has beside the CPU's. */
+export function gpuFingerprint(settings: OnnxRuntimeSettings): Partial<Fingerprint> {
+  const gpu = gpuFacts(settings.device ?? 0)
+  const tf32 = tf32State(process.env.NVIDIA_TF32_OVERRIDE)
+  if ('reason' in gpu) return { device: `unknown GPU (${gpu.reason})`, tf32 }
+  return { device: gpu.name, driver: gpu.driver, computeCapability: gpu.computeCapability, tf32 }
+}
+
+/** Why a session of a GPU provider is not to be had, and what mends it. Pure. */
+export function providerFault(provider: string, message: string): { reason: string; fix: string } {
+  const name = names[provider as keyof typeof names]
+  if (/disable_cpu_ep_fallback|fallback to CPU EP has been explicitly disabled/i.test(message))
+    return {
+      reason: `the ${name} provider would leave nodes of it to the CPU, which is not what was asked for`,
+      fix: 'Fold constants and shapes when you export, or run it on an engine that takes every node',
+    }
+  if (/load (shared )?library|cannot open shared object|LoadLibrary|not enabled in this build/i.test(message))
+    return {
+      reason: `ONNX Runtime's ${name} provider does not load: ${message}`,
+      fix: `Install it with ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node; it needs CUDA 12 and cuDNN 9${provider === 'tensorrt' ? ' and TensorRT 10' : ''} in LD_LIBRARY_PATH`,
+    }
+  if (
+    /no CUDA-capable device|CUDA driver version is insufficient|CUDA failure 100|cudaErrorNoDevice/i.test(
+      message,
+    )
+  )
+    return { reason: `there is no GPU for the ${name} provider: ${message}`, fix: 'See: nvidia-smi' }
+  return { reason: `ONNX Runtime's ${name} provider failed: ${message}`, fix: 'See: nvidia-smi' }
+}

@@ -1,0 +1,128 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { DepthgateError } from '../../base/errors.ts'
+import { parseJson } from '../../base/json.ts'
+import type { Calibration, Precision } from '../engine.ts'
+import type { TensorrtSettings } from '../settings.ts'
+import { builds } from './build-progress.ts'
+import type { WireArray } from './frames.ts'
+import { type Layers, summarise } from './layers.ts'
+import type { Answer, Progress } from './worker-process.ts'
+import { startWorker } from './workers.ts'
+
+/** What a plan is built from; the worker reads it as it stands here. */
+export interface BuildJob {
+  onnx: string
+  device: number
+  precision: Precision
+  typing: 'strong' | 'weak'
+  tf32: boolean
+  /** How every tensor is kept whole, where fusion is off. */
+  unfused?: 'outputs' | 'debug'
+  /** Of the scene, for a network with axes of unknown length. */
+  shape?: readonly number[]
+  optimizationLevel?: number
+  workspaceMiB?: number
+  timingCache?: string
+  fp32Layers?: readonly string[]
+  strictNans?: boolean
+  versionCompatible?: boolean
+  hardwareCompatibility?: string
+}
+
+export interface Built {
+  seconds: number
+  bytes: number
+  /** The network's own outputs. */
+  outputs: string[]
+  /** Tensors that were kept whole. */
+  marked: number
+  /** Layers of the network before TensorRT worked on it. */
+  networkLayers: number
+  inspection: Layers
+  /** The inspector's own text. */
+  layersJson: string
+}
+
+/** Builds a plan into a file, in a process that ends with the build: a crash, a hang or a full GPU are this build's alone. */
+export async function buildPlan(
+  settings: TensorrtSettings,
+  job: BuildJob,
+  plan: string,
+  calibration?: Calibration,
+): Promise<Built> {
+  const started = performance.now()
+  const { onnx, precision } = job
+  const tell = (state: 'building' | 'built' | 'failed', { phase, step, steps }: Progress) =>
+    builds.emit('progress', {
+      ...{ onnx, precision, state, phase },
+      done: steps > 0 ? step / steps : Number.NaN,
+      seconds: (performance.now() - started) / 1000,
+    })
+  tell('building', { phase: 'starting TensorRT', step: 0, steps: 0 })
+  const inspection = `${plan}.layers`
+  const worker = startWorker(settings, job.tf32)
+  const seconds = settings.buildSeconds ?? 1800
+  try {
+    const answer = await worker.request(
+      { type: 'build', ...job, plan, inspection },
+      {
+        seconds,
+        onProgress: progress => tell('building', progress),
+        ...(job.typing === 'weak' && job.precision === 'int8' && { arrays: calibrationArrays(calibration) }),
+      },
+    )
+    if (answer.type !== 'result') {
+      tell('failed', { phase: '', step: 0, steps: 0 })
+      rmSync(plan, { force: true })
+      throw new DepthgateError('tensorrt', buildFault(job, seconds, answer))
+    }
+    const layersJson = readFileSync(inspection, 'utf8')
+    tell('built', { phase: '', step: 0, steps: 0 })
+    return {
+      ...(answer.facts as unknown as Omit<Built, 'inspection' | 'layersJson'>),
+      inspection: summarise(parseJson(layersJson, inspection, 'tensorrt')),
+      layersJson,
+    }
+  } finally {
+    worker.kill()
+    rmSync(inspection, { force: true })
+  }
+}
+
+function calibrationArrays(calibration: Calibration | undefined): WireArray[] {
+  return [...(calibration?.tensors() ?? [])].map((tensor, i) => {
+    const { buffer, byteOffset, byteLength } = tensor.data
+    return {
+      name: `scene ${i}`,
+      type: 'FLOAT',
+      shape: tensor.shape,
+      data: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
+    }
+  })
+}
+
+/** Why a build failed, in TensorRT's own words, and the way out. Pure. */
+export function buildFault(
+  { onnx, precision }: BuildJob,
+  seconds: number,
+  answer: Exclude<Answer, { type: 'result' }>,
+): string {
+  const head = `${onnx}: TensorRT cannot build it at ${precision}`
+  if (answer.type === 'lost')
+    return answer.how === 'time'
+      ? `${head}: the build took longer than ${seconds} s. Raise \`buildSeconds\` of the engine, or lower its \`optimizationLevel\``
+      : `${head}: the build's process is gone: ${answer.message}`
+  const { kind, message } = answer
+  switch (kind) {
+    case 'parse':
+      return `${head}: its parser refuses the ONNX:\n${message}\nExport without that operator, or fold its constants`
+    case 'memory':
+      return `${head}: it ran out of memory:\n${message}\nFree the GPU, or lower \`workspaceMiB\` of the engine`
+    case 'build':
+      return `${head}:\n${message}`
+    case 'fault':
+      return `${head}: depthgate's worker failed: ${message}`
+    default:
+      return `${head}: ${message}`
+  }
+}

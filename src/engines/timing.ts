@@ -1,0 +1,38 @@
+/** How an engine is to be timed. */
+export interface TimingRequest {
+  /** Seconds of inferences before the first that counts. */
+  warmup: number
+  /** Seconds of inferences that count; at least ten are made. */
+  seconds: number
+  /** In the place of `seconds`: how many. */
+  iterations?: number
+  /** Whether the launches are replayed as one CUDA graph. */
+  graph: boolean
+  /** What copies between host and GPU are part of the time. */
+  transfers: 'none' | 'in' | 'out' | 'both'
+}
+
+/** Clocks and heat of a GPU at work; null where they are not known. */
+export interface GpuState {
+  /** MHz. */
+  smClock: number | null
+  memoryClock: number | null
+  /** °C. */
+  temperature: number | null
+  /** W. */
+  power: number | null
+  /** What holds the clocks down. */
+  throttled: string[] | null
+}
+
+/** What was read off, in milliseconds. */
+export interface RawTiming {
+  /** Of each inference, between two CUDA events around it; each was waited for. Wall time where there is no GPU. */
+  gpu: number[]
+  /** What the host took to enqueue each. */
+  host: number[]
+  /** Mean of an inference when they stand one behind another. */
+  queued: number
+  before: GpuState
+  after: GpuState
+}
