@@ -14,9 +14,9 @@ def tensorrt():
         try:
             _loaded["trt"] = importlib.import_module("tensorrt")
         except ImportError as first:
-            if getattr(first, "name", None) != "tensorrt":
-                raise Refused("no-tensorrt", f"TensorRT's Python bindings do not load: {first}") from first
-            raise Refused("no-tensorrt", f"{sys.executable} has no module `tensorrt`") from first
+            if isinstance(first, ModuleNotFoundError) and first.name == "tensorrt":
+                raise Refused("no-tensorrt", f"{sys.executable} has no module `tensorrt`") from first
+            raise Refused("broken-tensorrt", f"TensorRT's Python bindings do not load in {sys.executable}: {first}") from first
     return _loaded["trt"]
 
 
