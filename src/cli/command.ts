@@ -45,3 +45,19 @@ export function toleranceOf(pairs: readonly string[]): Tolerance {
   }
   return checkedTolerance(tolerance, '--tolerance')
 }
+
+/** A whole number from 1 given on the command line, or an error that names the flag. */
+export function countOf(flag: string, text: string): number {
+  const count = numberOf(flag, text)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new DepthgateError('usage', `${flag} ${text}: give a whole number from 1`)
+}
+
+/** Throws where a verb that takes no names was given one. */
+export function noPositionals(verb: string, positionals: readonly string[], instead: string): void {
+  if (positionals.length > 0)
+    throw new DepthgateError(
+      'usage',
+      `depthgate ${verb} takes no ${JSON.stringify(positionals[0])}. ${instead}`,
+    )
+}

@@ -1,11 +1,40 @@
-import { DepthgateError } from '../base/errors.ts'
+import colors from 'picocolors'
+import { messageOf } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
+import { settleBaseline } from '../gate/baseline-update.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
-import { type CaseResult, type Filter, planGate, runGate } from '../gate/gate.ts'
-import { writeEvidence } from '../report/evidence.ts'
-import { gateSummary, gateTable } from '../report/gate-text.ts'
-import { attributionText, fromHere, verdictText } from '../report/phrase.ts'
-import { type Command, parse } from './command.ts'
+import { finishRun } from '../gate/finish-run.ts'
+import { isJudged, type JudgedRun, runGate } from '../gate/gate.ts'
+import { nameOf, type Plan, planGate } from '../gate/plan.ts'
+import { type CaseRecord, caseText, passes, type RunFilter } from '../gate/run-record.ts'
+import { newRunId } from '../gate/run-store.ts'
+import { picturesOf, writeEvidence } from '../report/evidence.ts'
+import { gateTable } from '../report/gate-text.ts'
+import { type Evidence, fromHere } from '../report/phrase.ts'
+import { planText } from '../report/plan-text.ts'
+import { progressLine } from '../report/progress.ts'
+import { runDetails, runEnd } from '../report/run-text.ts'
+import { type Command, countOf, noPositionals, parse } from './command.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { stopOnSignal } from './interrupt.ts'
+import { keepRun } from './keep-run.ts'
+
+const options = {
+  model: { type: 'string', multiple: true },
+  scene: { type: 'string', multiple: true },
+  precision: { type: 'string', multiple: true },
+  engine: { type: 'string', multiple: true },
+  grep: { type: 'string' },
+  'dry-run': { type: 'boolean', default: false },
+  jobs: { type: 'string', default: '1' },
+  attribute: { type: 'boolean', default: false },
+  save: { type: 'string' },
+  'no-save': { type: 'boolean', default: false },
+  config: { type: 'string' },
+  json: { type: 'boolean', default: false },
+} as const
+
+type Values = ReturnType<typeof parse<typeof options>>['values']
 
 /** Runs every engine on every scene and gives one verdict. */
 export const gate: Command = {
@@ -13,101 +42,116 @@ export const gate: Command = {
   help: `depthgate gate [options]
 
   --model NAME, --scene NAME, --precision P, --engine NAME   only these; each may be given several times
+  --grep REGEX    only comparisons whose model/scene/precision/engine it matches
+  --dry-run       print what would be compared, and stop
+  --jobs N        lanes at once (1). The CPU is one lane, a GPU another; in a lane one thing runs at a time
   --attribute     run the corners of every case, not only of those that fail
+  --save FOLDER   keep the run (run.json and the engines' maps) there, for judge, diff and reports;
+                  by default the last three are kept in .depthgate/runs
+  --no-save       keep no run
   --config FILE   by default the depthgate.config.* of this folder or one above
-  --json          print the verdicts as JSON
+  --json          print the run as JSON (schema: depthgate/schema/run.schema.json)
 
-Exit code: 0 all pass, 1 a comparison failed, 2 the run itself is broken: bad config, damaged golden, no comparison.
-Pictures of failures go to .depthgate/failures.
+Exit code: 0 all pass; 1 a comparison failed: its tolerance, its baseline, or the task quality that the config asks for;
+2 the run itself is broken: bad config, damaged golden, no comparison; 130 stopped by Ctrl-C (143 by SIGTERM): what was run
+is saved and reported as partial. Pictures of failures go to .depthgate/failures. Nothing under golden/ is written.
+
+  depthgate gate --precision fp16 --grep 'kitchen|hallway'
+  depthgate gate --save releases/1.4 && depthgate diff releases/1.3 releases/1.4
 `,
   async run(args) {
-    const { values, positionals } = parse('gate', args, {
-      model: { type: 'string', multiple: true },
-      scene: { type: 'string', multiple: true },
-      precision: { type: 'string', multiple: true },
-      engine: { type: 'string', multiple: true },
-      attribute: { type: 'boolean', default: false },
-      config: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    })
-    if (positionals.length > 0)
-      throw new DepthgateError(
-        'usage',
-        `depthgate gate takes no ${JSON.stringify(positionals[0])}. To choose, use --model, --scene, --precision, --engine`,
-      )
+    const { values, positionals } = parse('gate', args, options)
+    noPositionals('gate', positionals, 'To choose, use --model, --scene, --precision, --engine, --grep')
     const config = loadConfig(values.config)
-    const filter: Filter = {
-      ...(values.model && { models: values.model }),
-      ...(values.scene && { scenes: values.scene }),
-      ...(values.precision && { precisions: values.precision }),
-      ...(values.engine && { engines: values.engine }),
-    }
-    return runAndTell(config, filter, values)
+    const filter = filterOf(values)
+    const plan = planGate(config, filter)
+    return values['dry-run'] ? showPlan(plan, values.json) : runPlan(config, plan, filter, values)
   },
 }
 
-async function runAndTell(
-  config: LoadedConfig,
-  filter: Filter,
-  { json, attribute }: { json: boolean; attribute: boolean },
-): Promise<number> {
-  const start = performance.now()
-  const say = json ? () => {} : (line: string) => console.log(line)
-  const plan = planGate(config, filter)
-  for (const remark of plan.remarks) console.error(`note: ${remark}`)
-
-  const table = gateTable(plan.cases)
-  const results: CaseResult[] = []
-  const details: string[] = []
-  /** Error → the cases that it broke: a model that cannot be loaded is told once, not once a scene. */
-  const breaks = new Map<string, string[]>()
-  const notes = new Set<string>()
-  if (plan.cases.length > 0) say(table.head())
-  for await (const { result, comparisons } of runGate(plan.cases, attribute)) {
-    results.push(result)
-    say(table.row(result))
-    const { model, scene, precision, engine } = result.case
-    if (result.type === 'broken')
-      breaks.set(result.error, [
-        ...(breaks.get(result.error) ?? []),
-        `${model.name}/${scene} at ${precision} on ${engine}`,
-      ])
-    else if (!result.verdict.pass)
-      details.push(
-        verdictText(result.verdict, writeEvidence(config, model, { verdict: result.verdict, comparisons })),
-      )
-    else {
-      for (const note of result.verdict.notes) notes.add(note)
-      if (attribute)
-        details.push(
-          `${model.name}/${scene} at ${precision} on ${engine}\n${attributionText(result.verdict).join('\n')}`,
-        )
-    }
+function filterOf({ model, scene, precision, engine, grep }: Values): RunFilter | undefined {
+  const filter: RunFilter = {
+    ...(model && { models: model }),
+    ...(scene && { scenes: scene }),
+    ...(precision && { precisions: precision }),
+    ...(engine && { engines: engine }),
+    ...(grep !== undefined && { grep }),
   }
-  for (const { model, error } of plan.broken) breaks.set(error, [model])
-  for (const [error, names] of breaks) details.push(`broken: ${names.join(', ')}\n${error}`)
-
-  for (const text of details) say(`\n${fromHere(text)}`)
-  if (notes.size > 0) say(`\n${[...notes].map(note => `note: ${note}`).join('\n')}`)
-  const failed = results.some(result => result.type === 'judged' && !result.verdict.pass)
-  const broken = plan.broken.length > 0 || results.some(result => result.type === 'broken')
-  say(`\n${gateSummary(results, plan.broken.length, (performance.now() - start) / 1000)}`)
-  if (json)
-    console.log(
-      honestJson({
-        pass: !failed && !broken,
-        cases: results.map(plain),
-        broken: plan.broken,
-        remarks: plan.remarks,
-      }),
-    )
-  return broken ? 2 : failed ? 1 : 0
+  return Object.keys(filter).length > 0 ? filter : undefined
 }
 
-function plain(result: CaseResult) {
-  const { model, scene, precision, engine } = result.case
-  const name = { model: model.name, scene, precision, engine }
-  return result.type === 'broken'
-    ? { ...name, broken: result.error }
-    : { ...name, milliseconds: result.milliseconds, verdict: result.verdict }
+/** What would run, without running it. A model that cannot be planned is told, and is the exit code. */
+function showPlan(plan: Plan, json: boolean): number {
+  const names = plan.cases.map(nameOf)
+  if (json) console.log(honestJson({ plan: names, broken: plan.broken, remarks: plan.remarks }))
+  else {
+    console.log([...planText(names), '', ...names.map(name => `  ${caseText(name)}`)].join('\n'))
+    for (const { model, error } of plan.broken) console.log(`\nbroken: ${model}\n${error}`)
+  }
+  return plan.broken.length > 0 ? 2 : 0
+}
+
+async function runPlan(
+  config: LoadedConfig,
+  plan: Plan,
+  filter: RunFilter | undefined,
+  values: Values,
+): Promise<number> {
+  const started = new Date()
+  const id = newRunId(started)
+  const kept = keepRun(config, id, values.save, values['no-save'])
+  const say = values.json ? () => {} : (text: string) => console.log(text)
+  const names = plan.cases.map(nameOf)
+  for (const remark of plan.remarks) console.error(`note: ${remark}`)
+  say(planText(names).join('\n'))
+
+  const table = gateTable(names, process.stdout.columns)
+  const progress = progressLine(process.stderr, names.map(caseText))
+  const stop = stopOnSignal()
+  const records: CaseRecord[] = []
+  const evidence = new Map<CaseRecord, Record<string, Evidence>>()
+  const runs = runGate(config, plan.cases, {
+    attributeAll: values.attribute,
+    jobs: countOf('--jobs', values.jobs),
+    signal: stop.signal,
+  })
+  if (names.length > 0) say(`\n${table.head()}`)
+  progress.show()
+  for await (const run of runs) {
+    if (isJudged(run)) {
+      evidence.set(run.record, leaveForReview(config, run))
+      kept.add(run)
+    }
+    records.push(run.record)
+    progress.count(caseText(run.record), passes(run.record))
+    progress.hide()
+    say(table.row(run.record))
+    progress.show()
+  }
+  progress.hide()
+
+  const run = finishRun({ id, config, plan, filter, started, records, partial: stop.signal.aborted })
+  for (const text of runDetails(run, evidence, values.attribute)) say(`\n${text}`)
+  say(`\n${runEnd(run).join('\n')}`)
+  const folder = kept.finish(run)
+  if (folder !== undefined) say(colors.dim(`saved: ${fromHere(folder)}`))
+  if (values.json) console.log(honestJson({ pass: exitCodeOf(run) === 0, ...run }))
+  return stop.exitCode ?? (folder === undefined && values.save !== undefined ? 2 : exitCodeOf(run))
+}
+
+/** Pictures of a failure, and the entry for `depthgate review`; where they cannot be written the verdict stands. */
+function leaveForReview(config: LoadedConfig, run: JudgedRun): Record<string, Evidence> {
+  const { record, baseline, comparisons } = run
+  const { model } = run.case
+  const evidence = record.verdict.pass
+    ? {}
+    : writeEvidence(config, model, { verdict: record.verdict, comparisons })
+  const pictures = picturesOf(config, evidence)
+  if (Object.keys(pictures).length > 0) record.pictures = pictures
+  try {
+    settleBaseline(config, model, record.verdict, baseline, 'none', pictures)
+  } catch (thrown) {
+    console.error(`note: ${messageOf(thrown)}`)
+  }
+  return evidence
 }

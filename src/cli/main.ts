@@ -50,11 +50,14 @@ ${lines.join('\n')}
   depthgate VERB --help    options and examples
   depthgate --version
 
-Exit code: 0 pass, 1 a comparison failed, 2 nothing could be compared or the input is bad.`
+Exit code: 0 pass, 1 a comparison failed, 2 nothing could be compared or the input is bad, 130 stopped by Ctrl-C.`
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2))
+  const code = await main(process.argv.slice(2))
+  process.exitCode = code
+  // after a signal an engine may still be at work; it must not keep the process when everything is told
+  if (code > 128) process.stdout.write('', () => process.exit(code))
 } catch (thrown) {
   // what a person can mend is told in words; anything else is a fault of depthgate and keeps its stack
   if (thrown instanceof DepthgateError && process.argv.includes('--json'))

@@ -43,7 +43,7 @@ export interface ModelConfig {
 
 /** Where the ground truth of a model's scenes lies. Scenes without such a file have none. */
 export interface TruthConfig {
-  /** Path of a .npy, H×W, with `{scene}` in it: metres for metric outputs, else in the output's own sense. */
+  /** Path of a .npy with `{scene}` in it: H×W, depth in metres at the network's size; NaN or 0 where it is unknown. */
   file: string
   /** The golden's output that is held against it; by default the one that people look at first. */
   output?: string

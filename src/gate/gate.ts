@@ -1,149 +1,86 @@
-import { DepthgateError, messageOf } from '../base/errors.ts'
-import { didYouMean } from '../base/names.ts'
-import type { Precision } from '../engines/engine.ts'
+import { DepthgateError } from '../base/errors.ts'
 import { releaseEngines } from '../engines/pool.ts'
-import { strayFiles } from '../golden/store.ts'
+import { laneOf } from '../engines/settings.ts'
+import type { Truth } from '../golden/store.ts'
 import { attribute } from './attribute.ts'
-import { enginesOf, findModel, type LoadedConfig, type Model, precisionsOf, sceneNames } from './config.ts'
+import { type HeldBaseline, heldBaseline } from './baseline-update.ts'
+import type { LoadedConfig } from './config.ts'
+import { engineNamed } from './engines.ts'
 import { inferModel } from './infer.ts'
 import type { Comparison } from './judge.ts'
 import { judgeInference } from './judge-scene.ts'
-import type { Verdict } from './verdict.ts'
+import { inLanes } from './lanes.ts'
+import { type Case, nameOf } from './plan.ts'
+import { qualityOf } from './quality.ts'
+import type { BrokenRecord, JudgedRecord, SkippedRecord } from './run-record.ts'
 
-/** One comparison that the gate will make. */
-export interface Case {
-  model: Model
-  precision: Precision
-  scene: string
-  /** The engine's name in the config. */
-  engine: string
-}
-
-export interface Filter {
-  engines?: readonly string[]
-  models?: readonly string[]
-  scenes?: readonly string[]
-  precisions?: readonly string[]
-}
-
-/** What became of a case: judged, or broken by an error that is not about depth. */
-export type CaseResult =
-  | { type: 'judged'; case: Case; milliseconds: number; verdict: Verdict }
-  | { type: 'broken'; case: Case; error: string }
-
-/** A result with the maps that it was made from; they are let go when the next case begins. */
-export interface CaseRun {
-  result: CaseResult
+/** A judged case with the maps that it was made from; they are let go when the next case begins. */
+export interface JudgedRun {
+  case: Case
+  record: JudgedRecord
+  baseline: HeldBaseline
   comparisons: Comparison[]
+  outputs: Readonly<Record<string, Truth>>
 }
 
-/** A model that could not even be planned, such as one whose manifest is damaged. */
-export interface BrokenModel {
-  model: string
-  error: string
+/** What became of a case: judged, broken by an error that is not about depth, or left out. */
+export type CaseRun = JudgedRun | { case: Case; record: BrokenRecord | SkippedRecord }
+
+export function isJudged(run: CaseRun): run is JudgedRun {
+  return run.record.type === 'judged'
 }
 
-export interface Plan {
-  cases: Case[]
-  broken: BrokenModel[]
-  /** Remarks about goldens, such as files that a crash left behind. */
-  remarks: string[]
+export interface GateOptions {
+  /** Run the corners of every case, not only of those that fail. */
+  attributeAll?: boolean
+  /** Lanes at once; in a lane, such as one GPU or the CPU, one thing runs at a time. */
+  jobs?: number
+  signal?: AbortSignal
 }
 
-/** What a gate will run: models × precisions × scenes. A filter that matches nothing is an error. */
-export function planGate(config: LoadedConfig, filter: Filter = {}): Plan {
-  const plan: Plan = { cases: [], broken: [], remarks: [] }
-  const names = Object.keys(config.config.models)
-  const known = { engines: new Set<string>(), scenes: new Set<string>(), precisions: new Set<string>() }
-  const wanted = ({ engine, precision, scene }: Case) =>
-    (filter.engines?.includes(engine) ?? true) &&
-    (filter.precisions?.includes(precision) ?? true) &&
-    (filter.scenes?.includes(scene) ?? true)
-  for (const name of chosen(names, filter.models, '--model')) {
-    let model: Model
-    let scenes: string[]
-    try {
-      model = findModel(config, name)
-      scenes = sceneNames(model)
-    } catch (thrown) {
-      plan.broken.push({ model: name, error: messageOf(thrown) })
-      continue
-    }
-    const stray = strayFiles(model.golden)
-    if (stray.length > 0)
-      plan.remarks.push(
-        `${model.golden.folder}: not named by its manifest, and not read: ${stray.join(', ')}. A crash may have left them; remove them if nobody needs them`,
-      )
-    for (const engine of enginesOf(model)) {
-      known.engines.add(engine)
-      for (const precision of precisionsOf(model, engine)) {
-        known.precisions.add(precision)
-        for (const scene of scenes) {
-          known.scenes.add(scene)
-          if (wanted({ model, engine, precision, scene }))
-            plan.cases.push({ model, engine, precision, scene })
-        }
-      }
-    }
-  }
-  if (plan.broken.length === 0) {
-    chosen([...known.engines], filter.engines, '--engine')
-    chosen([...known.precisions], filter.precisions, '--precision')
-    chosen([...known.scenes], filter.scenes, '--scene')
-    if (plan.cases.length === 0)
-      throw new DepthgateError(
-        'gate',
-        `${config.file}: the filters leave no comparison. A gate that compares nothing does not pass`,
-      )
-  }
-  return plan
+/** Runs the cases. The memory of one scene a lane is enough for any number of them. */
+export async function* runGate(
+  config: LoadedConfig,
+  cases: readonly Case[],
+  { attributeAll = false, jobs = 1, signal }: GateOptions = {},
+): AsyncGenerator<CaseRun> {
+  yield* inLanes(cases, laneOfCase, jobs, item => runCase(config, item, attributeAll), signal)
+  // an engine that is still at work cannot be released; the process ends soon
+  if (!signal?.aborted) await releaseEngines()
 }
 
-function chosen(
-  known: readonly string[],
-  wanted: readonly string[] | undefined,
-  flag: string,
-): readonly string[] {
-  for (const name of wanted ?? [])
-    if (!known.includes(name))
-      throw new DepthgateError('gate', `${flag} ${name}: matches nothing${didYouMean(name, known)}`)
-  return wanted ?? known
+/** What a case keeps busy: the CPU, of which ONNX Runtime uses every core by itself, or one GPU. */
+function laneOfCase({ model, engine }: Case): string {
+  return laneOf(engineNamed(model, engine).settings)
 }
 
-/**
- * Runs the cases one after another: the memory of one scene is enough for any number of them. A case that fails is
- * attributed, with `attributeAll` every one.
- */
-export async function* runGate(cases: readonly Case[], attributeAll = false): AsyncGenerator<CaseRun> {
+async function runCase(config: LoadedConfig, item: Case, attributeAll: boolean): Promise<CaseRun> {
+  const { model, scene, precision, engine } = item
+  const name = nameOf(item)
   try {
-    for (const item of cases) yield await runCase(item, attributeAll)
-  } finally {
-    await releaseEngines()
-  }
-}
-
-async function runCase(item: Case, attributeAll: boolean): Promise<CaseRun> {
-  try {
-    const inference = await inferModel(item.model, {
-      scene: item.scene,
-      precision: item.precision,
-      engine: item.engine,
-    })
-    const { verdict, comparisons } = judgeInference(item.model, inference)
+    const inference = await inferModel(model, { scene, precision, engine })
+    const { verdict, comparisons } = judgeInference(model, inference)
     if (!verdict.pass || attributeAll) {
-      const attribution = await attribute(item.model, inference, verdict)
+      const attribution = await attribute(model, inference, verdict)
       if (attribution) verdict.attribution = attribution
     }
-    return {
-      result: { type: 'judged', case: item, milliseconds: inference.milliseconds, verdict },
-      comparisons,
+    const baseline = heldBaseline(config, model, verdict)
+    const quality = qualityOf(model, scene, inference.outputs)
+    const record: JudgedRecord = {
+      type: 'judged',
+      ...name,
+      milliseconds: inference.milliseconds,
+      verdict,
+      baseline: baseline.outcome,
+      ...(quality && { quality: [quality] }),
     }
+    return { case: item, record, baseline, comparisons, outputs: inference.outputs }
   } catch (thrown) {
     // one case never ends the gate; what is no DepthgateError is a fault of depthgate's own, and its stack is needed
     const error =
       thrown instanceof DepthgateError
         ? thrown.message
         : `depthgate itself failed: ${(thrown as Error).stack ?? thrown}`
-    return { result: { type: 'broken', case: item, error }, comparisons: [] }
+    return { case: item, record: { type: 'broken', ...name, error } }
   }
 }

@@ -1,5 +1,6 @@
 import type { Precision } from '../engines/engine.ts'
 import type { BaselineOutcome } from './baseline.ts'
+import type { Obsolete } from './obsolete.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Raised when a reader of this version could misread what is written. */
@@ -126,8 +127,8 @@ export interface RunRecord {
   broken: { model: string; error: string }[]
   /** Remarks about the goldens, such as files that a crash left behind. */
   remarks: string[]
-  /** Goldens and baselines that a whole run did not need, relative to the config's folder; empty under a filter. */
-  obsolete: { path: string; why: string }[]
+  /** Goldens and baselines that a whole run did not need; empty under a filter. */
+  obsolete: Obsolete[]
 }
 
 /** Whether a case lets the release through: it keeps its tolerance, and its baseline within the margin. */

@@ -159,6 +159,6 @@ export const runSchema = {
     quality: list(quality),
     broken: list(object({ model: text, error: text })),
     remarks: texts,
-    obsolete: list(object({ path: text, why: text })),
+    obsolete: list(object({ path: text, scene: text, why: text }, ['scene'])),
   }),
 } as const

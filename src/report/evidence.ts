@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { messageOf } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
@@ -48,6 +48,18 @@ export function writeEvidence(
     }
   }
   return evidence
+}
+
+/** The pictures among what was written, relative to the config's folder. */
+export function picturesOf(
+  { root }: Pick<LoadedConfig, 'root'>,
+  evidence: Readonly<Record<string, Evidence>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(evidence).flatMap(([output, found]) =>
+      'picture' in found ? [[output, relative(root, resolve(found.picture))]] : [],
+    ),
+  )
 }
 
 /** Compares what was judged: the same pixels, under the same limits. */

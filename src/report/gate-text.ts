@@ -1,63 +1,116 @@
 import colors from 'picocolors'
 import { figure } from '../gate/figure.ts'
-import type { Case, CaseResult } from '../gate/gate.ts'
-import type { LimitResult, Verdict } from '../gate/verdict.ts'
-import { primaryOutput, unitOf } from '../golden/kinds.ts'
+import {
+  type CaseName,
+  type CaseRecord,
+  type JudgedRecord,
+  passes,
+  type RunRecord,
+} from '../gate/run-record.ts'
+import type { LimitResult, MapVerdict, Verdict } from '../gate/verdict.ts'
+import { unitOf } from '../golden/kinds.ts'
+import { changeText } from './baseline-text.ts'
 import { fail, fromHere, pass } from './phrase.ts'
 
 const columns = ['precision', 'rmse', 'absRel', 'p99Rel', 'fov err', 'run'] as const
-const width = 10
+/** Columns that a narrow terminal does without, the least missed first. */
+const dispensable: readonly number[] = [4, 3, 5, 1]
+const cellWidth = 10
+/** What the last column needs to say something. */
+const tailWidth = 24
 
 /** Lines of one gate run, each as wide as the others, so that they can be printed one by one. */
-export function gateTable(cases: readonly Case[]) {
-  const names = Math.max(...cases.map(item => nameOf(item).length), 'scene'.length)
-  const line = (mark: string, name: string, cells: readonly string[], tail: string) =>
-    `${mark} ${name.padEnd(names)}  ${cells.map(cell => cell.padStart(width)).join(' ')}   ${tail}`.trimEnd()
+export function gateTable(cases: readonly CaseName[], width = Number.POSITIVE_INFINITY) {
+  const manyEngines = new Set(cases.map(({ engine }) => engine)).size > 1
+  const shown = ({ model, scene, engine }: CaseName) => `${model}/${scene}${manyEngines ? ` ${engine}` : ''}`
+  const names = Math.max(...cases.map(item => shown(item).length), 'scene'.length)
+  const left = new Set(columns.keys())
+  for (const column of dispensable)
+    if (names + 5 + left.size * (cellWidth + 1) + tailWidth > width) left.delete(column)
+  const line = (mark: string, name: string, cells: readonly string[], tail: string) => {
+    const room = Math.max(tailWidth, width - names - 6 - left.size * (cellWidth + 1))
+    const kept = cells.filter((_, column) => left.has(column))
+    return `${mark} ${name.padEnd(names)}  ${kept.map(cell => cell.padStart(cellWidth)).join(' ')}   ${cut(tail, room)}`.trimEnd()
+  }
   return {
     head: () => colors.dim(line(' ', 'scene', columns, 'nearest its limit')),
-    row: (result: CaseResult) => {
-      const { precision } = result.case
-      if (result.type === 'broken')
-        return line(
-          fail(),
-          nameOf(result.case),
-          [precision, '', '', '', '', ''],
-          `broken: ${fromHere(result.error.split('\n')[0]!)}`,
-        )
-      const { verdict, milliseconds } = result
+    row: (record: CaseRecord) => {
+      const { precision } = record
+      const none = [precision, '', '', '', '', '']
+      if (record.type === 'broken')
+        return line(fail(), shown(record), none, `broken: ${fromHere(record.error.split('\n')[0]!)}`)
+      if (record.type === 'skipped')
+        return line(colors.yellow('-'), shown(record), none, `skipped: ${record.reason}`)
       return line(
-        verdict.pass ? pass() : fail(),
-        nameOf(result.case),
-        [precision, ...figuresOf(result.case, verdict), `${milliseconds.toFixed(0)} ms`],
-        nearestLimit(verdict),
+        passes(record) ? pass() : fail(),
+        shown(record),
+        [precision, ...figuresOf(record.verdict), `${record.milliseconds.toFixed(0)} ms`],
+        tailOf(record),
       )
     },
   }
 }
 
-/** "11 passed, 1 failed, 0 broken" and the times. */
-export function gateSummary(results: readonly CaseResult[], brokenModels: number, seconds: number): string {
-  const count = (test: (result: CaseResult) => boolean) => results.filter(test).length
-  const passed = count(result => result.type === 'judged' && result.verdict.pass)
-  const failed = count(result => result.type === 'judged' && !result.verdict.pass)
-  const broken = count(result => result.type === 'broken') + brokenModels
-  const inference =
-    results.reduce((sum, result) => sum + (result.type === 'judged' ? result.milliseconds : 0), 0) / 1000
-  const text = `${passed} passed, ${failed} failed${broken ? `, ${broken} broken` : ''}`
-  return `${broken || failed ? colors.red(text) : colors.green(text)}${colors.dim(` in ${seconds.toFixed(1)} s, ${inference.toFixed(1)} s of it inference`)}`
+function cut(text: string, room: number): string {
+  return text.length > room ? `${text.slice(0, room - 1)}…` : text
 }
 
-function nameOf({ model, scene }: Case): string {
-  return `${model.name}/${scene}`
+function tailOf({ verdict, baseline }: JudgedRecord): string {
+  if (baseline.type !== 'regressed' && baseline.type !== 'improved') return nearestLimit(verdict)
+  const more = baseline.changes.length > 1 ? ` and ${baseline.changes.length - 1} more` : ''
+  return `${baseline.type === 'regressed' ? 'worse' : 'better'} than its baseline: ${changeText(baseline.changes[0]!)}${more}`
+}
+
+/** "11 passed, 1 failed" and the times. */
+export function gateSummary(run: RunRecord): string {
+  const { header, cases, plan, broken: models } = run
+  const count = (test: (record: CaseRecord) => boolean) => cases.filter(test).length
+  const broken = count(({ type }) => type === 'broken') + models.length
+  const skipped = count(({ type }) => type === 'skipped')
+  const passed = count(record => record.type === 'judged' && passes(record))
+  const failed = count(record => record.type === 'judged' && !passes(record))
+  const text = [
+    `${passed} passed`,
+    `${failed} failed`,
+    ...(broken ? [`${broken} broken`] : []),
+    ...(skipped ? [`${skipped} skipped`] : []),
+  ].join(', ')
+  const seconds = (Date.parse(header.ended) - Date.parse(header.started)) / 1000
+  const inference =
+    cases.reduce((sum, record) => sum + (record.type === 'judged' ? record.milliseconds : 0), 0) / 1000
+  const colour = broken || failed ? colors.red : header.partial ? colors.yellow : colors.green
+  const rest = colors.dim(` in ${seconds.toFixed(1)} s, ${inference.toFixed(1)} s of it inference`)
+  const partial = header.partial
+    ? colors.yellow(`partial: stopped after ${cases.length} of ${plan.length} comparisons. `)
+    : ''
+  return `${partial}${colour(text)}${rest}`
+}
+
+/** How many cases kept, bettered or missed their baseline, or have none; and what to do. Empty where all is as before. */
+export function baselineSummary({ cases }: RunRecord): string[] {
+  const count = (type: JudgedRecord['baseline']['type']) =>
+    cases.filter(record => record.type === 'judged' && record.baseline.type === type).length
+  const [none, improved, regressed, unchanged] = [
+    count('none'),
+    count('improved'),
+    count('regressed'),
+    count('unchanged'),
+  ]
+  if (none + improved + regressed === 0) return []
+  const parts = [
+    ...(regressed ? [colors.red(`${regressed} worse`)] : []),
+    ...(improved ? [colors.green(`${improved} better`)] : []),
+    ...(unchanged ? [`${unchanged} within the margin`] : []),
+    ...(none ? [`${none} without one, judged by tolerance alone`] : []),
+  ]
+  return [`baselines: ${parts.join(', ')}. Next: npx depthgate review, or accept --all`]
 }
 
 /** RMSE, AbsRel and p99Rel of the map that people look at first, and the error of the field of view. */
-function figuresOf({ model }: Case, verdict: Verdict): string[] {
-  const primary = verdict.outputs.find(
-    output => output.output === primaryOutput(model.golden.manifest.outputs),
-  )
-  const fov = verdict.outputs.find(output => output.type === 'fov')
-  const map = primary?.type === 'map' ? primary : undefined
+function figuresOf({ outputs }: Verdict): string[] {
+  const maps = outputs.filter((output): output is MapVerdict => output.type === 'map')
+  const map = maps.find(({ kind }) => kind === 'metric-depth') ?? maps[0]
+  const fov = outputs.find(output => output.type === 'fov')
   const unit = map && unitOf(map.kind)
   return [
     map ? `${figure(map.metrics.rmse)}${unit && ` ${unit}`}` : '',

@@ -64,9 +64,10 @@ async function project(
 }
 
 async function verdictOf(model: Awaited<ReturnType<typeof project>>, precision: Precision) {
-  for await (const { result } of runGate([{ model, precision, scene: 's', engine: 'cpu' }])) {
-    if (result.type === 'judged') return result.verdict
-    throw new Error(result.error)
+  const config = loadConfig(model.file)
+  for await (const { record } of runGate(config, [{ model, precision, scene: 's', engine: 'cpu' }])) {
+    if (record.type === 'judged') return record.verdict
+    throw new Error(record.type === 'broken' ? record.error : record.reason)
   }
   throw new Error('nothing ran')
 }

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findModel, loadConfig, precisionsOf, sceneNames } from '../../../src/gate/config.ts'
-import { planGate } from '../../../src/gate/gate.ts'
+import { planGate } from '../../../src/gate/plan.ts'
 import { repo, temporaryFolder, tinyProject, writeConfig } from '../../helpers/files.ts'
 
 const loadFrom = (folder: string, file = 'depthgate.config.json') => loadConfig(join(folder, file))

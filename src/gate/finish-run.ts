@@ -1,0 +1,71 @@
+import { createRequire } from 'node:module'
+import { cpus } from 'node:os'
+import { inCi } from '../base/ci.ts'
+import { type Environment, environmentOf } from './baseline-file.ts'
+import type { LoadedConfig } from './config.ts'
+import { findObsolete } from './obsolete.ts'
+import { nameOf, type Plan } from './plan.ts'
+import { summariseQuality } from './quality.ts'
+import { type CaseRecord, type RunFilter, type RunHeader, type RunRecord, runVersion } from './run-record.ts'
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+interface Finished {
+  id: string
+  config: LoadedConfig
+  plan: Plan
+  filter: RunFilter | undefined
+  started: Date
+  records: CaseRecord[]
+  /** Stopped before its plan was through. */
+  partial: boolean
+}
+
+/** The record of a run that has ended: its facts, its cases, and what can only be said over all of them. */
+export function finishRun({ id, config, plan, filter, started, records, partial }: Finished): RunRecord {
+  const models = [...new Set(plan.cases.map(({ model }) => model))]
+  const whole = filter === undefined && !partial && plan.broken.length === 0
+  return {
+    schemaVersion: runVersion,
+    header: {
+      id,
+      depthgate: version,
+      started: started.toISOString(),
+      ended: new Date().toISOString(),
+      partial,
+      ...(filter && { filter }),
+      host: host(),
+    },
+    plan: plan.cases.map(nameOf),
+    cases: records,
+    quality: summariseQuality(records, model => config.config.models[model]?.truth?.keeps),
+    broken: plan.broken,
+    remarks: plan.remarks,
+    obsolete: whole ? findObsolete(config, models, environments(config, records)) : [],
+  }
+}
+
+function host(): RunHeader['host'] {
+  return {
+    node: process.versions.node,
+    platform: process.platform,
+    arch: process.arch,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    ci: inCi(),
+  }
+}
+
+/** The environments that a run's baselines belong to, by model. */
+function environments({ config }: LoadedConfig, records: readonly CaseRecord[]): Map<string, Environment[]> {
+  const found = new Map<string, Environment[]>()
+  for (const record of records) {
+    const fingerprint = record.type === 'judged' ? record.verdict.fingerprint : undefined
+    if (fingerprint)
+      found.set(record.model, [
+        ...(found.get(record.model) ?? []),
+        environmentOf(fingerprint, config.baseline?.anyCpu),
+      ])
+  }
+  return found
+}

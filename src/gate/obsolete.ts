@@ -1,0 +1,116 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { messageOf } from '../base/errors.ts'
+import {
+  type BaselineFile,
+  baselineKey,
+  baselineKeys,
+  baselinePath,
+  baselinesFolder,
+  changeBaseline,
+  type Environment,
+  readBaseline,
+} from './baseline-file.ts'
+import { type LoadedConfig, type Model, precisionsOf } from './config.ts'
+
+/** A golden or a baseline that a whole run did not need. */
+export interface Obsolete {
+  /** Relative to the config's folder. */
+  path: string
+  /** Only this scene's entry of a baseline. */
+  scene?: string
+  why: string
+}
+
+/**
+ * What the models of a config no longer need. Only a whole run may ask: under a filter everything that was left out would
+ * look unneeded. A baseline of another machine is never listed, whoever needs it cannot be seen from here.
+ * `used` holds the environments of the run, by model.
+ */
+export function findObsolete(
+  { root, config }: LoadedConfig,
+  models: readonly Model[],
+  used: ReadonlyMap<string, readonly Environment[]>,
+): Obsolete[] {
+  const named = new Set(
+    Object.entries(config.models).map(([name, { golden }]) => join(root, golden ?? join('golden', name))),
+  )
+  const goldens = [...new Set([...named].map(folder => dirname(folder)))].flatMap(parent =>
+    existsSync(parent)
+      ? readdirSync(parent)
+          .map(entry => join(parent, entry))
+          .filter(folder => !named.has(folder) && existsSync(join(folder, 'manifest.json')))
+      : [],
+  )
+  const fromRoot = (path: string) => relative(root, path)
+  return [
+    ...goldens.map(folder => ({
+      path: fromRoot(folder),
+      why: 'goldens of a model that the config does not name',
+    })),
+    ...models.flatMap(model =>
+      baselineKeys(model.golden.folder).flatMap(key =>
+        obsoleteIn(model, key, used.get(model.name) ?? [], fromRoot),
+      ),
+    ),
+    ...models.flatMap(model =>
+      leftovers(baselinesFolder(model.golden.folder)).map(path => ({
+        path: fromRoot(path),
+        why: 'left by a write that was killed',
+      })),
+    ),
+  ]
+}
+
+function obsoleteIn(
+  model: Model,
+  key: string,
+  used: readonly Environment[],
+  fromRoot: (path: string) => string,
+): Obsolete[] {
+  const file = baselinePath(model.golden.folder, key)
+  const path = fromRoot(file)
+  let baseline: BaselineFile
+  try {
+    baseline = readBaseline(file)!
+  } catch (thrown) {
+    return [{ path, why: `cannot be read: ${messageOf(thrown).split('\n')[0]}` }]
+  }
+  const { environment, scenes } = baseline
+  if (!precisionsOf(model).includes(environment.precision))
+    return [{ path, why: `the config no longer runs ${model.name} at ${environment.precision}` }]
+  const successor = used.find(
+    other => baselineKey(other) !== key && withoutVersions(other) === withoutVersions(environment),
+  )
+  if (successor && !used.some(other => baselineKey(other) === key))
+    return [
+      {
+        path,
+        why: `${environment.engine} ${environment.engineVersion} gave way to ${successor.engineVersion} on this machine`,
+      },
+    ]
+  return Object.keys(scenes)
+    .filter(scene => !Object.hasOwn(model.golden.manifest.scenes, scene))
+    .map(scene => ({ path, scene, why: `the goldens of ${model.name} have no scene ${scene}` }))
+}
+
+/** An environment but for what an update changes. */
+function withoutVersions({ engineVersion: _, ...environment }: Environment): string {
+  return JSON.stringify(Object.entries(environment).sort())
+}
+
+/** Temporary files of whole writes, and locks, whose process is gone. */
+function leftovers(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter(entry => !entry.endsWith('.json') && entry !== '.lock' && entry !== '.gitattributes')
+    .map(entry => join(folder, entry))
+}
+
+/** Removes what a whole run found obsolete. */
+export function removeObsolete(root: string, { path, scene }: Obsolete): void {
+  const file = join(root, path)
+  const environment = scene === undefined ? undefined : readBaseline(file)?.environment
+  if (scene === undefined) rmSync(file, { recursive: true, force: true })
+  else if (environment) changeBaseline(file, environment, ({ [scene]: _, ...others }) => others)
+}
