@@ -8,6 +8,14 @@ import type { Command } from './command.ts'
 /** Verbs are loaded when they are called: help and `compare` do not wait for ONNX Runtime. */
 const verbs: Record<string, () => Promise<Command>> = {
   gate: async () => (await import('./gate.ts')).gate,
+  review: async () => (await import('./review.ts')).review,
+  pending: async () => (await import('./pending.ts')).pending,
+  accept: async () => (await import('./accept.ts')).accept,
+  reject: async () => (await import('./accept.ts')).reject,
+  judge: async () => (await import('./judge.ts')).judge,
+  diff: async () => (await import('./diff.ts')).diff,
+  tolerance: async () => (await import('./tolerance.ts')).tolerance,
+  prune: async () => (await import('./prune.ts')).prune,
   compare: async () => (await import('./compare.ts')).compare,
   capture: async () => (await import('./capture.ts')).capture,
   convert: async () => (await import('./convert.ts')).convert,
@@ -39,7 +47,7 @@ async function main([verb, ...args]: string[]): Promise<number> {
 
 async function overview(): Promise<string> {
   const lines = await Promise.all(
-    Object.entries(verbs).map(async ([verb, load]) => `  ${verb.padEnd(8)} ${(await load()).summary}`),
+    Object.entries(verbs).map(async ([verb, load]) => `  ${verb.padEnd(10)} ${(await load()).summary}`),
   )
   return `depthgate: accuracy regression tests for depth networks on their way from PyTorch to ONNX and TensorRT
 

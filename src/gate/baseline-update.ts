@@ -1,6 +1,6 @@
 import { gitUser } from '../base/git-user.ts'
 import type { BaselineOutcome } from './baseline.ts'
-import { acceptedFigures, defaultMargin, holdBaseline, type Margin } from './baseline.ts'
+import { acceptedFigures, holdBaseline } from './baseline.ts'
 import {
   type Accepted,
   baselineKey,
@@ -11,6 +11,7 @@ import {
   readBaseline,
 } from './baseline-file.ts'
 import type { LoadedConfig, Model } from './config.ts'
+import { defaultMargin, type Margin } from './loss.ts'
 import { type PendingKind, removePending, writePending } from './pending.ts'
 import type { Verdict } from './verdict.ts'
 

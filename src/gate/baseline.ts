@@ -1,20 +1,6 @@
-import { catalogue } from '../metrics/index.ts'
 import type { Accepted, BaselineFigures, BaselineMetric, SceneBaseline } from './baseline-file.ts'
+import { defaultMargin, lossOf, type Margin, marginAt } from './loss.ts'
 import type { LimitResult, Verdict } from './verdict.ts'
-
-/** How far a metric may move before it counts. The larger of the two holds. */
-export interface Margin {
-  /** Share of the accepted loss. */
-  relative: number
-  /** Share of the metric's limit: differences this small are noise, however small the accepted loss is. */
-  ofLimit: number
-}
-
-/**
- * What reruns need, with room: `depthgate tolerance suggest` measures them. ONNX Runtime's CPU provider repeats itself to
- * the bit; TensorRT picks other kernels at each build.
- */
-export const defaultMargin: Margin = { relative: 0.05, ofLimit: 0.01 }
 
 /** One metric beside the figure that was accepted last. */
 export interface BaselineChange {
@@ -103,16 +89,9 @@ function heldMetrics({ outputs }: Pick<Verdict, 'outputs'>): Held[] {
 /** How much the loss rose over the accepted one, and how much it may. */
 function compare({ output, limit }: Held, accepted: number, margin: Margin) {
   const { name, value } = limit
-  const allowed = catalogue[name].better === 'higher' ? 1 - limit.limit : limit.limit
-  const most = Math.max(margin.relative * loss(name, accepted), margin.ofLimit * allowed)
+  const most = marginAt(name, accepted, limit.limit, margin)
   const change: BaselineChange = { output, metric: name, accepted, value, margin: most }
-  return { change, rise: loss(name, value) - loss(name, accepted) }
-}
-
-/** How far a value is from perfect: 0 and up, whatever the metric. */
-function loss(name: BaselineMetric, value: number): number {
-  const { better } = catalogue[name]
-  return better === 'lower' ? value : better === 'higher' ? 1 - value : Math.abs(value - 1)
+  return { change, rise: lossOf(name, value) - lossOf(name, accepted) }
 }
 
 /** Nine digits tell any two float32 apart, and make shorter lines than seventeen. */

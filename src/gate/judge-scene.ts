@@ -22,8 +22,14 @@ export interface JudgedScene {
   comparisons: Comparison[]
 }
 
+/** What is judged of an inference: all but the time that it took. */
+export type Judgeable = Pick<
+  Inference,
+  'scene' | 'precision' | 'fingerprint' | 'notes' | 'attribution' | 'outputs'
+>
+
 /** Judges everything that an engine produced for one scene: each output with its own range and limits. */
-export function judgeInference(model: Model, inference: Inference, options: JudgeOptions = {}): JudgedScene {
+export function judgeInference(model: Model, inference: Judgeable, options: JudgeOptions = {}): JudgedScene {
   const comparisons = Object.keys(model.golden.manifest.outputs).map(output =>
     comparison(model, inference.scene, output, inference.outputs[output], inference.precision, options),
   )
@@ -38,7 +44,8 @@ export function judgeInference(model: Model, inference: Inference, options: Judg
       precision,
       engine,
       fingerprint,
-      notes: [...notes, ...coverageNotes(outputs)],
+      // a verdict that is judged again brings its notes along
+      notes: [...new Set([...notes, ...coverageNotes(outputs)])],
       ...(attribution && { attribution }),
     },
   }

@@ -5,6 +5,7 @@ import type { Truth } from '../golden/store.ts'
 import { catalogue, fovErrorDeg, type Measurement, measure } from '../metrics/index.ts'
 import type { Range } from './define-config.ts'
 import { figure } from './figure.ts'
+import { allowedLoss, lossOf } from './loss.ts'
 import { appliesTo, type Limit, type LimitName, limitNames, type Tolerance } from './tolerance.ts'
 import type { IncomparableVerdict, LimitResult, MapVerdict, OutputVerdict } from './verdict.ts'
 
@@ -113,11 +114,11 @@ function hold(
     if (set === undefined) continue
     const limit = absolute(set, goldenMean)
     const value = valueAt(name)
-    const { better } = catalogue[name]
-    const loss = better === 'lower' ? value : better === 'higher' ? 1 - value : Math.abs(value - 1)
-    const allowed = better === 'higher' ? 1 - limit : limit
-    const pass = better === 'higher' ? value >= limit : loss <= limit
-    results.push({ name, value, limit, stated: String(set), pass, used: usedShare(loss, allowed) })
+    const loss = lossOf(name, value)
+    // held as it is written: 1 − 0.999 is a hair more than 1 − the float that 0.999 is
+    const pass = catalogue[name].better === 'higher' ? value >= limit : loss <= limit
+    const used = usedShare(loss, allowedLoss(name, limit))
+    results.push({ name, value, limit, stated: String(set), pass, used })
   }
   return results
 }

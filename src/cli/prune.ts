@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import { DepthgateError } from '../base/errors.ts'
+import { honestJson } from '../base/json.ts'
+import { loadConfig } from '../gate/config.ts'
+import { removeObsolete } from '../gate/obsolete.ts'
+import { checkMayWrite } from '../gate/review.ts'
+import { readRun, runIds, runsFolder } from '../gate/run-store.ts'
+import { type Command, noPositionals, parse } from './command.ts'
+
+/** Removes goldens and baselines that nothing needs. */
+export const prune: Command = {
+  summary: 'remove the goldens and baselines that the last whole run did not need',
+  help: `depthgate prune [options]
+
+Only a whole run knows what is obsolete, so this acts on the last one in .depthgate/runs; if that was filtered, stopped or
+broken, run \`depthgate gate\` without a filter first. A baseline of another machine is never obsolete.
+
+  --dry-run        list what would go, and remove nothing
+  --write-in-ci    remove although CI is set
+  --config FILE    by default the depthgate.config.* of this folder or one above
+  --json           print what went as JSON
+
+Exit code: 0 done, 2 there is no whole run to go by.
+`,
+  async run(args) {
+    const { values, positionals } = parse('prune', args, {
+      'dry-run': { type: 'boolean', default: false },
+      'write-in-ci': { type: 'boolean', default: false },
+      config: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    })
+    noPositionals('prune', positionals, 'It removes what the last whole run lists as obsolete')
+    const { root } = loadConfig(values.config)
+    const id = runIds(root).at(-1)
+    if (id === undefined)
+      throw new DepthgateError('run', `${runsFolder(root)}: holds no run. Run \`depthgate gate\` first`)
+    const { header, broken, obsolete } = readRun(join(runsFolder(root), id)).run
+    if (header.filter || header.partial || broken.length > 0)
+      throw new DepthgateError(
+        'run',
+        `${join(runsFolder(root), id)}: was ${header.filter ? 'filtered' : header.partial ? 'stopped' : 'broken'}, and does not know what is obsolete. Run \`depthgate gate\` whole first`,
+      )
+    if (!values['dry-run']) {
+      checkMayWrite(values['write-in-ci'])
+      for (const item of obsolete) removeObsolete(root, item)
+    }
+    const verb = values['dry-run'] ? 'would remove' : 'removed'
+    if (values.json) console.log(honestJson(obsolete))
+    else if (obsolete.length === 0) console.log('nothing is obsolete')
+    for (const { path, scene, why } of values.json ? [] : obsolete)
+      console.log(`${verb} ${path}${scene === undefined ? '' : `, scene ${scene}`} (${why})`)
+    return 0
+  },
+}
