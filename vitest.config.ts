@@ -11,6 +11,8 @@ const alias = [
 
 export default defineConfig({
   test: {
+    // the tests of this repository leave its own goldens' baselines alone, whoever runs them
+    update: 'none',
     projects: [
       { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {

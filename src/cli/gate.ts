@@ -1,5 +1,4 @@
 import colors from 'picocolors'
-import { messageOf } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
 import { settleBaseline } from '../gate/baseline-update.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
@@ -148,10 +147,7 @@ function leaveForReview(config: LoadedConfig, run: JudgedRun): Record<string, Ev
     : writeEvidence(config, model, { verdict: record.verdict, comparisons })
   const pictures = picturesOf(config, evidence)
   if (Object.keys(pictures).length > 0) record.pictures = pictures
-  try {
-    settleBaseline(config, model, record.verdict, baseline, 'none', pictures)
-  } catch (thrown) {
-    console.error(`note: ${messageOf(thrown)}`)
-  }
+  const { problem } = settleBaseline(config, model, record.verdict, baseline, 'none', pictures)
+  if (problem !== undefined) console.error(`note: ${problem}`)
   return evidence
 }

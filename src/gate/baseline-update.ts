@@ -1,3 +1,4 @@
+import { messageOf } from '../base/errors.ts'
 import { gitUser } from '../base/git-user.ts'
 import type { BaselineOutcome } from './baseline.ts'
 import { acceptedFigures, holdBaseline } from './baseline.ts'
@@ -58,9 +59,15 @@ export function heldBaseline(config: LoadedConfig, model: Model, verdict: Verdic
   return { environment, outcome: holdBaseline(key, verdict, scene, marginOf(config)) }
 }
 
+/** What was done about a baseline; `problem` where the pending entry could not be left, which changes no verdict. */
+export interface Settled {
+  action: UpdateAction
+  problem?: string
+}
+
 /**
  * Carries out `decideUpdate`: writes the baseline, or leaves a pending entry for `depthgate review`, or removes one that
- * has settled. Goldens and limits are never touched.
+ * has settled. Goldens and limits are never touched. Throws where a baseline that was to be written cannot be.
  */
 export function settleBaseline(
   config: LoadedConfig,
@@ -69,33 +76,34 @@ export function settleBaseline(
   { environment, outcome }: HeldBaseline,
   mode: UpdateMode,
   pictures: Readonly<Record<string, string>> = {},
-): UpdateAction {
+): Settled {
   const action = decideUpdate(outcome, mode)
-  const { scene, precision } = verdict
-  const id = `${model.name}/${scene}/${outcome.key}`
-  if (action.type === 'ask')
-    writePending(config.root, {
-      schemaVersion: 1,
-      kind: action.kind,
-      model: model.name,
-      scene,
-      precision,
-      environment,
-      made: new Date().toISOString(),
-      verdict,
-      baseline: outcome,
-      pictures: { ...pictures },
+  const now = new Date().toISOString()
+  if (action.type === 'write')
+    acceptVerdict(config, model, verdict, environment, {
+      by: gitUser(config.root),
+      date: now,
+      reason: `vitest --update=${mode}`,
     })
-  else {
-    if (action.type === 'write')
-      acceptVerdict(config, model, verdict, environment, {
-        by: gitUser(config.root),
-        date: new Date().toISOString(),
-        reason: `vitest --update=${mode}`,
+  try {
+    if (action.type === 'ask')
+      writePending(config.root, {
+        schemaVersion: 1,
+        kind: action.kind,
+        model: model.name,
+        scene: verdict.scene,
+        precision: verdict.precision,
+        environment,
+        made: now,
+        verdict,
+        baseline: outcome,
+        pictures: { ...pictures },
       })
-    removePending(config.root, id)
+    else removePending(config.root, `${model.name}/${verdict.scene}/${outcome.key}`)
+    return { action }
+  } catch (thrown) {
+    return { action, problem: messageOf(thrown) }
   }
-  return action
 }
 
 /** Makes a verdict's figures the baseline of its scene in its environment. The verdict must keep its tolerance. */

@@ -2,7 +2,9 @@
 import { afterAll, expect } from 'vitest'
 import { releaseEngines } from '../engines/pool.ts'
 import './matchers.ts'
+import { tellImproved } from './match-baseline.ts'
 import { toMatchGolden } from './to-match-golden.ts'
 
 expect.extend({ toMatchGolden })
 afterAll(releaseEngines)
+afterAll(tellImproved)

@@ -8,8 +8,9 @@ import { type JudgedScene, judgeInference, judgeMapAlone } from '../gate/judge-s
 import type { Tolerance } from '../gate/tolerance.ts'
 import { primaryOutput } from '../golden/kinds.ts'
 import { readTruth } from '../golden/store.ts'
-import { writeEvidence } from '../report/evidence.ts'
+import { picturesOf, writeEvidence } from '../report/evidence.ts'
 import { verdictText } from '../report/phrase.ts'
+import { type BaselineState, matchBaseline } from './match-baseline.ts'
 import { receivedMap, refusePromise } from './received.ts'
 
 export interface MatchOptions {
@@ -29,7 +30,7 @@ export type MatchArguments =
   | [golden: string, options?: MatchOptions]
 
 /** The part of Vitest's matcher state that is looked at. */
-interface State {
+interface State extends BaselineState {
   isNot?: boolean
   poll?: boolean
   promise?: string
@@ -37,7 +38,8 @@ interface State {
 
 /**
  * `expect(await infer('pocket', { scene })).toMatchGolden()` or `expect(array).toMatchGolden('pocket/kitchen')`.
- * Synchronous, so that a forgotten `await` cannot let a test pass. Writes pictures when it fails, goldens never.
+ * Synchronous, so that a forgotten `await` cannot let a test pass. Writes pictures when it fails, baselines as Vitest's
+ * `--update` says, goldens never.
  */
 export function toMatchGolden(
   this: State,
@@ -54,7 +56,16 @@ export function toMatchGolden(
     : judgeArray(config, received, name, options)
   const { verdict } = judged
   const evidence = verdict.pass ? {} : writeEvidence(config, model, judged)
-  return { pass: verdict.pass, message: () => verdictText(verdict, evidence) }
+  // under a mask other pixels are measured than those whose figures were accepted
+  const baseline =
+    options.mask === undefined
+      ? matchBaseline(this, config, model, verdict, picturesOf(config, evidence))
+      : undefined
+  return {
+    pass: verdict.pass && baseline?.pass !== false,
+    message: () =>
+      [verdictText(verdict, evidence), (baseline?.text ?? []).join('\n')].filter(Boolean).join('\n\n'),
+  }
 }
 
 type Judged = JudgedScene & { model: Model }
