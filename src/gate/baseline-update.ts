@@ -47,7 +47,7 @@ export interface HeldBaseline {
 }
 
 /** The margin of a config. */
-export function marginOf({ config }: Pick<LoadedConfig, 'config'>): Margin {
+function marginOf({ config }: Pick<LoadedConfig, 'config'>): Margin {
   return { ...defaultMargin, ...config.baseline?.margin }
 }
 

@@ -1,4 +1,4 @@
-import { DepthgateError } from '../base/errors.ts'
+import { DepthgateError, messageOf } from '../base/errors.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { laneOf } from '../engines/settings.ts'
 import type { Truth } from '../golden/store.ts'
@@ -77,10 +77,17 @@ async function runCase(config: LoadedConfig, item: Case, attributeAll: boolean):
     return { case: item, record, baseline, comparisons, outputs: inference.outputs }
   } catch (thrown) {
     // one case never ends the gate; what is no DepthgateError is a fault of depthgate's own, and its stack is needed
+    if (isMissingEngine(thrown) && engineNamed(model, engine).settings.optional)
+      return { case: item, record: { type: 'skipped', ...name, reason: messageOf(thrown) } }
     const error =
       thrown instanceof DepthgateError
         ? thrown.message
         : `depthgate itself failed: ${(thrown as Error).stack ?? thrown}`
     return { case: item, record: { type: 'broken', ...name, error } }
   }
+}
+
+/** Whether an engine cannot work on this machine: no GPU, no TensorRT, no such program. */
+function isMissingEngine(thrown: unknown): boolean {
+  return thrown instanceof DepthgateError && thrown.code === 'engine-missing'
 }

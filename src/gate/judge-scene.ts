@@ -25,7 +25,7 @@ export interface JudgedScene {
 /** What is judged of an inference: all but the time that it took. */
 export type Judgeable = Pick<
   Inference,
-  'scene' | 'precision' | 'fingerprint' | 'notes' | 'attribution' | 'outputs'
+  'scene' | 'precision' | 'engine' | 'fingerprint' | 'notes' | 'attribution' | 'outputs'
 >
 
 /** Judges everything that an engine produced for one scene: each output with its own range and limits. */

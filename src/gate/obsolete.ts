@@ -95,7 +95,7 @@ function obsoleteIn(
 }
 
 /** An environment but for what an update changes. */
-function withoutVersions({ engineVersion: _, ...environment }: Environment): string {
+function withoutVersions({ engineVersion: _, driver: __, ...environment }: Environment): string {
   return JSON.stringify(Object.entries(environment).sort())
 }
 

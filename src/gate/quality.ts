@@ -17,7 +17,7 @@ import type { CaseRecord, Quality, QualityFigures, QualityMetric, QualitySummary
  * `keeps` and the tiers follow MLPerf Inference, which asks a reduced model for 99 % or 99.9 % of the FP32 model's
  * quality over the whole data set.
  */
-export const tiers = [0.999, 0.99] as const
+const tiers = [0.999, 0.99] as const
 
 /** Throws where a model's `truth` in the config can mean nothing. */
 export function checkTruth(model: Model): void {

@@ -35,6 +35,7 @@ function again(config: LoadedConfig, folder: string, record: JudgedRecord): Case
     const { verdict } = judgeInference(model, {
       scene,
       precision,
+      engine,
       fingerprint: before.fingerprint,
       notes: before.notes,
       outputs,

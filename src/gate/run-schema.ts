@@ -53,6 +53,7 @@ export const verdictResult = object(
     pass: flag,
     reason: text,
     outputs: list(output),
+    engine: text,
     fingerprint: { type: 'object' },
     attribution: object({
       cause: text,
@@ -63,7 +64,7 @@ export const verdictResult = object(
     }),
     notes: texts,
   },
-  ['fingerprint', 'attribution'],
+  ['engine', 'fingerprint', 'attribution'],
 )
 
 const accepted = object({ by: text, date: time, reason: text }, ['reason'])

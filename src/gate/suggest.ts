@@ -60,8 +60,8 @@ export async function sampleRuns(
   for (let run = 0; run < runs; run++) {
     for (const item of cases) {
       onCase(item, run)
-      const { model, scene, precision } = item
-      const inference = await inferModel(model, { scene, precision })
+      const { model, scene, precision, engine } = item
+      const inference = await inferModel(model, { scene, precision, engine })
       const { verdict } = judgeInference(model, inference)
       samples.push(...samplesOf(item, verdict, run))
       if (run === 0) unmeasured.push(...unmeasuredOf(item, verdict))

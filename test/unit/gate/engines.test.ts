@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { EngineSettings } from '../../../src/engines/settings.ts'
 import { findModel, loadConfig, type Model } from '../../../src/gate/config.ts'
 import { engineNamed } from '../../../src/gate/engines.ts'
-import { planGate } from '../../../src/gate/gate.ts'
+import { planGate } from '../../../src/gate/plan.ts'
 import { tinyProject, writeConfig } from '../../helpers/files.ts'
 
 function config(engines?: Record<string, EngineSettings>, model: object = {}) {
