@@ -1,0 +1,82 @@
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Fusion, Precision } from '../../src/engines/engine.ts'
+import { findModel, loadConfig } from '../../src/gate/config.ts'
+import type { ModelConfig } from '../../src/gate/define-config.ts'
+import { runGate } from '../../src/gate/gate.ts'
+import type { Tolerance } from '../../src/gate/tolerance.ts'
+import type { Verdict } from '../../src/gate/verdict.ts'
+import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+
+interface Run extends Pick<ModelConfig, 'recipes'> {
+  precision: Precision
+  fusion?: Fusion
+  pass: boolean
+  cause?: string
+}
+
+interface Case extends Pick<ModelConfig, 'recipes'> {
+  tolerance?: { [precision in Precision]?: Tolerance }
+  runs: Run[]
+}
+
+const networks = join(repo, 'fixtures/networks')
+const names = readdirSync(networks, { withFileTypes: true })
+  .filter(entry => entry.isDirectory())
+  .map(({ name }) => name)
+const caseOf = (name: string): Case => JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
+
+/** The verdict on a network that is called `model` and lies in a folder of that name: nothing tells which trap it is. */
+async function verdictOf(name: string, run: Run, model = 'network'): Promise<Verdict> {
+  const folder = temporaryFolder()
+  cpSync(join(networks, name, 'net.onnx'), join(folder, model, 'model.onnx'))
+  cpSync(join(networks, name, 'golden'), join(folder, model, 'golden'), { recursive: true })
+  const { tolerance, recipes = run.recipes } = caseOf(name)
+  writeConfig(folder, {
+    models: {
+      [model]: {
+        onnx: `${model}/model.onnx`,
+        golden: `${model}/golden`,
+        fusion: run.fusion ?? 'on',
+        ...(recipes && { recipes }),
+        ...(tolerance && { outputs: { depth: { tolerance } } }),
+      },
+    },
+  })
+  const found = findModel(loadConfig(join(folder, 'depthgate.config.json')), model)
+  for await (const { result } of runGate([{ model: found, precision: run.precision, scene: 'slopes' }])) {
+    if (result.type === 'judged') return result.verdict
+    throw new Error(result.error)
+  }
+  throw new Error('nothing ran')
+}
+
+const title = ({ precision, fusion = 'on', recipes, pass, cause }: Run) =>
+  `${precision}, fusion ${fusion}${recipes ? `, ${JSON.stringify(recipes)}` : ''}: ${pass ? 'passes' : cause}`
+
+describe.each(names)('%s', name => {
+  test.each(caseOf(name).runs.map(run => [title(run), run] as const))('%s', async (_, run) => {
+    const verdict = await verdictOf(name, run)
+    expect(verdict.pass, verdict.reason).toBe(run.pass)
+    expect(verdict.attribution?.cause).toBe(run.cause)
+  })
+})
+
+test('every cause that there is has a network', () => {
+  const causes = new Set(names.flatMap(name => caseOf(name).runs.map(({ cause }) => cause)))
+  expect([...causes].filter(cause => cause !== undefined).sort()).toEqual([
+    'accumulation',
+    'combination',
+    'export',
+    'fusion',
+    'number format',
+  ])
+})
+
+test('a network under the name of another trap is judged by its figures', async () => {
+  const run = caseOf('layernorm-overflow').runs.find(({ pass }) => !pass)!
+  expect((await verdictOf('layernorm-overflow', run, 'export-constant')).attribution?.cause).toBe(run.cause)
+  const benign = caseOf('benign').runs[0]!
+  expect(await verdictOf('benign', benign, 'layernorm-overflow')).toMatchObject({ pass: true })
+})
