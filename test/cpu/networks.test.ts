@@ -45,7 +45,8 @@ async function verdictOf(name: string, run: Run, model = 'network'): Promise<Ver
     },
   })
   const found = findModel(loadConfig(join(folder, 'depthgate.config.json')), model)
-  for await (const { result } of runGate([{ model: found, precision: run.precision, scene: 'slopes' }])) {
+  const one = { model: found, precision: run.precision, scene: 'slopes', engine: 'cpu' }
+  for await (const { result } of runGate([one])) {
     if (result.type === 'judged') return result.verdict
     throw new Error(result.error)
   }
