@@ -1,6 +1,7 @@
 // Emulates every network on the CPU and holds its errors against those of the GPU. Prints Markdown; see README.md.
-//   node bench/fidelity/compare.mjs [--gpu FOLDER] [--only NAME …] [--summed NAME …]
-// FOLDER holds the pytorch.json and tensorrt.json that on_gpu.py and trt_gpu.py wrote. Run after prepare.sh.
+//   node bench/fidelity/compare.mjs [--gpu FOLDER] [--only NAME] …
+// FOLDER holds the pytorch.json and tensorrt.json that on_gpu.py and trt_gpu.py wrote. Run after prepare.sh. What was emulated
+// before is kept in work/emulated.json and not run again unless --only names it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -8,8 +9,7 @@ import { parseArgs } from 'node:util'
 const { values } = parseArgs({
   options: {
     gpu: { type: 'string', default: 'bench/fidelity/work/gpu' },
-    only: { type: 'string', multiple: true, default: ['pocket', 'vit_small', 'conv', 'vit4', 'vit12'] },
-    summed: { type: 'string', multiple: true, default: ['pocket', 'vit_small'] },
+    only: { type: 'string', multiple: true, default: [] },
   },
 })
 const gpu = resolve(values.gpu)
@@ -52,20 +52,22 @@ async function emulated(name, model, precision) {
   return { rmseStd: mean('rmseStd'), absRel: mean('absRel') }
 }
 
-const results = {}
-for (const name of values.only) {
-  const result = { fp32: await emulated(name, name, 'fp32') }
-  for (const format of ['fp16', 'bf16']) result[format] = await emulated(name, name, format)
-  if (values.summed.includes(name)) result.summed = await emulated(name, `${name}-summed`, 'fp16')
-  results[name] = result
-  console.error(`${name}: ${JSON.stringify(result)}`)
-  const golden = JSON.parse(readFileSync(`golden/${name}/manifest.json`, 'utf8'))
-  const there = pytorch.networks?.[name]?.weights
-  if (there !== undefined && there !== golden.capture.weights)
-    console.error(`${name}: the weights on the GPU were others: its figures are of another network`)
+const networks = ['pocket', 'vit_small', 'conv', 'vit4', 'vit12']
+const results = existsSync('emulated.json') ? JSON.parse(readFileSync('emulated.json', 'utf8')) : {}
+for (const name of values.only.length > 0 ? values.only : networks.filter(each => !results[each])) {
+  results[name] = {
+    fp32: await emulated(name, name, 'fp32'),
+    fp16: await emulated(name, name, 'fp16'),
+    bf16: await emulated(name, name, 'bf16'),
+    summed: await emulated(name, `${name}-summed`, 'fp16'),
+  }
+  writeFileSync('emulated.json', `${JSON.stringify(results, null, 1)}\n`)
 }
-writeFileSync('emulated.json', `${JSON.stringify(results, null, 1)}\n`)
+for (const [name, { weights }] of Object.entries(pytorch.networks ?? {}))
+  if (weights !== JSON.parse(readFileSync(`golden/${name}/manifest.json`, 'utf8')).capture.weights)
+    throw new Error(`${name}: the weights on the GPU were others, so its figures are of another network`)
 
+const inOrder = networks.filter(name => results[name]).map(name => [name, results[name]])
 const figure = value => (value === undefined || value === null ? '–' : value.toExponential(2))
 const ratio = (a, b) => (a && b ? (a / b).toFixed(3) : '–')
 const onTorch = (name, label) => pytorch.networks?.[name]?.formats[label]?.mean
@@ -79,10 +81,10 @@ for (const [key, title] of [
   ['rmseStd', 'RMSE / standard deviation'],
   ['absRel', 'mean relative error'],
 ]) {
-  console.log(`${title}, mean of ${scenes(values.only[0]).length} pictures\n`)
+  console.log(`${title}, mean of ${scenes('pocket').length} pictures\n`)
   table(
     ['network', 'format', 'PyTorch', 'emulated', 'emulated / PyTorch'],
-    Object.entries(results).flatMap(([name, result]) =>
+    inOrder.flatMap(([name, result]) =>
       ['fp16', 'bf16'].map(format => {
         const there = onTorch(name, format)?.[key]
         return [name, format, figure(there), figure(result[format][key]), ratio(result[format][key], there)]
@@ -98,8 +100,9 @@ for (const [key, title] of [
       'emulated / TensorRT',
       'TensorRT FP16, FP32 sums',
       'emulated, FP32 sums',
+      'PyTorch FP16, FP16 sums in MatMul',
     ],
-    Object.entries(results).map(([name, result]) => {
+    inOrder.map(([name, result]) => {
       const there = onTensorRT(name, 'fp16')?.[key]
       return [
         name,
@@ -109,6 +112,7 @@ for (const [key, title] of [
         ratio(result.summed?.[key], there),
         figure(onTensorRT(name, 'fp16-fp32sum')?.[key]),
         figure(result.fp16[key]),
+        figure(onTorch(name, 'fp16 summed in fp16')?.[key]),
       ]
     }),
   )
