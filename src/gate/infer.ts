@@ -151,7 +151,7 @@ async function sourceFor(
   }
   // a command that brings its own network needs none made for it
   if (settings.engine === 'command' && !usesOnnx(settings))
-    return { onnx: settings.command[0]!, emulated: false }
+    return { onnx: settings.command[0]!, emulated: false, notes: [] }
   const weak = settings.engine === 'tensorrt' && settings.typing === 'weak'
   return variantFor(model, weak ? 'fp32' : precision, providerOf(settings), recipe)
 }

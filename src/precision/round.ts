@@ -95,18 +95,3 @@ function bfloat16ToFloat(bits: Uint16Array): Float32Array {
 function wordsOf(values: Float32Array): Int32Array {
   return new Int32Array(values.buffer, values.byteOffset, values.length)
 }
-
-export function toHalfBits(values: Float32Array, { flushTiny = false } = {}) {
-  const { clamped, flushed } = roundTo('fp16', values)
-  const bits = floatToHalf(values)
-  for (let i = 0; i < bits.length; i++) {
-    if ((bits[i]! & 0x7fff) === 0x7c00 && Number.isFinite(values[i])) bits[i] = (bits[i]! & 0x8000) | 0x7bff
-    if (!flushTiny && (bits[i]! & 0x7fff) === 0 && values[i] !== 0) bits[i] = bits[i]! | 1
-  }
-  return { bits, clamped, flushed }
-}
-export function toBfloat16Bits(values: Float32Array, _options: { flushTiny?: boolean } = {}) {
-  const { values: rounded, clamped, flushed } = roundTo('bf16', values)
-  const words = new Uint32Array(rounded.buffer)
-  return { bits: Uint16Array.from(words, word => word >>> 16), clamped, flushed }
-}

@@ -44,11 +44,12 @@ async function verdictOf(name: string, run: Run, model = 'network'): Promise<Ver
       },
     },
   })
-  const found = findModel(loadConfig(join(folder, 'depthgate.config.json')), model)
+  const config = loadConfig(join(folder, 'depthgate.config.json'))
+  const found = findModel(config, model)
   const one = { model: found, precision: run.precision, scene: 'slopes', engine: 'cpu' }
-  for await (const { result } of runGate([one])) {
-    if (result.type === 'judged') return result.verdict
-    throw new Error(result.error)
+  for await (const { record } of runGate(config, [one])) {
+    if (record.type === 'judged') return record.verdict
+    throw new Error(record.type === 'broken' ? record.error : record.reason)
   }
   throw new Error('nothing ran')
 }
