@@ -4,17 +4,14 @@ import { create } from '@bufbuild/protobuf'
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
-  GraphProtoSchema,
   type ModelProto,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
   StringStringEntryProtoSchema,
   type TensorProto,
   TensorProto_DataLocation,
   TensorProto_DataType,
   TensorProtoSchema,
 } from '../../src/onnx/gen/onnx_pb.ts'
+import { graphOf, modelOf, nodeOf } from './graph.ts'
 
 /** A float32 tensor whose data are said to be elsewhere. */
 export function elsewhere(name: string, count: number, entries: Record<string, string>): TensorProto {
@@ -39,42 +36,22 @@ export function inline(name: string, values: Float32Array): TensorProto {
   })
 }
 
-/**
- * A model with initialisers, an initialiser in a body and the value of a Constant node, in the order of `tensorsOf`:
- * `top` first, then `inner`, then `constant`.
- */
-export function modelOf(top: TensorProto[], inner?: TensorProto, constant?: TensorProto): ModelProto {
-  const body = create(GraphProtoSchema, { name: 'body', initializer: inner ? [inner] : [] })
-  const node = [
-    create(NodeProtoSchema, {
-      opType: 'If',
-      attribute: [
-        create(AttributeProtoSchema, {
-          name: 'then_branch',
-          type: AttributeProto_AttributeType.GRAPH,
-          g: body,
-        }),
-      ],
-    }),
-  ]
+/** A model with initialisers, an initialiser in a body and the value of a Constant node, in the order of `tensorsOf`. */
+export function modelWith(top: TensorProto[], inner?: TensorProto, constant?: TensorProto): ModelProto {
+  const node = nodeOf('Constant', [], ['c'])
   if (constant)
-    body.node.push(
-      create(NodeProtoSchema, {
-        opType: 'Constant',
-        attribute: [
-          create(AttributeProtoSchema, {
-            name: 'value',
-            type: AttributeProto_AttributeType.TENSOR,
-            t: constant,
-          }),
-        ],
+    node.attribute.push(
+      create(AttributeProtoSchema, {
+        name: 'value',
+        type: AttributeProto_AttributeType.TENSOR,
+        t: constant,
       }),
     )
-  return create(ModelProtoSchema, {
-    irVersion: 9n,
-    graph: create(GraphProtoSchema, { name: 'graph', node, initializer: top }),
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: 18n })],
-  })
+  const body = graphOf({ nodes: constant ? [node] : [], outputs: [] })
+  if (inner) body.initializer.push(inner)
+  const model = modelOf(18, { nodes: [nodeOf('If', ['x'], ['y'], { then_branch: body })], outputs: [] })
+  model.graph!.initializer.push(...top)
+  return model
 }
 
 /** Writes floats 1, 2, 3, … as a data file. */

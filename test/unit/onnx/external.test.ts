@@ -6,7 +6,7 @@ import { floatsOf, setFloats } from '../../../src/onnx/floats.ts'
 import { TensorProtoSchema, TensorProto_DataType as Type } from '../../../src/onnx/gen/onnx_pb.ts'
 import { isExternal, tensorBytes, tensorsOf } from '../../../src/onnx/tensors.ts'
 import { errorOf } from '../../helpers/error-of.ts'
-import { elsewhere, inline, modelOf, writeNumbers } from '../../helpers/external.ts'
+import { elsewhere, inline, modelWith, writeNumbers } from '../../helpers/external.ts'
 import { temporaryFolder } from '../../helpers/files.ts'
 
 /** A folder with a model file and 100 numbers in `w.bin`. */
@@ -160,7 +160,7 @@ describe('the bytes of a tensor', () => {
 
 test('every tensor of a model is visited: initialisers, bodies, Constant nodes', () => {
   const [a, b, c] = ['a', 'b', 'c'].map(name => inline(name, Float32Array.of(1)))
-  expect([...tensorsOf(modelOf([a!], b, c))]).toEqual([a, b, c])
+  expect([...tensorsOf(modelWith([a!], b, c))]).toEqual([a, b, c])
 })
 
 function bytes(values: { buffer: ArrayBufferLike }): Uint8Array {

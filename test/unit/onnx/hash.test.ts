@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { sha256File } from '../../../src/base/files.ts'
 import { hashOnnx } from '../../../src/onnx/hash.ts'
 import { encodeModel } from '../../../src/onnx/model.ts'
-import { elsewhere, modelOf } from '../../helpers/external.ts'
+import { elsewhere, modelWith } from '../../helpers/external.ts'
 import { repo, temporaryFolder } from '../../helpers/files.ts'
 
 const tiny = join(repo, 'fixtures/tiny/tiny.onnx')
@@ -16,7 +16,7 @@ function external(
   where: 'initialiser' | 'body' | 'Constant' = 'initialiser',
 ) {
   const weight = elsewhere('w', 1, { location })
-  const model = modelOf(
+  const model = modelWith(
     where === 'initialiser' ? [weight] : [],
     where === 'body' ? weight : undefined,
     where === 'Constant' ? weight : undefined,

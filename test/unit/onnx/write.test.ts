@@ -12,9 +12,10 @@ import { encodeModel, largestMessage, readModel } from '../../../src/onnx/model.
 import { isExternal, tensorsOf } from '../../../src/onnx/tensors.ts'
 import { inlineSize, writeModel } from '../../../src/onnx/write.ts'
 import { errorOf } from '../../helpers/error-of.ts'
-import { elsewhere, inline, modelOf, writeNumbers } from '../../helpers/external.ts'
+import { elsewhere, inline, modelWith, writeNumbers } from '../../helpers/external.ts'
 import { repo, temporaryFolder } from '../../helpers/files.ts'
 
+const tiny = join(repo, 'fixtures/tiny/tiny.onnx')
 const count = 3000
 const numbers = (first: number, length = count) => Float32Array.from({ length }, (_, i) => first + i)
 const valuesOf = (model: ModelProto, path: string) =>
@@ -35,7 +36,7 @@ function source() {
     })
   const from = join(folder, 'from.onnx')
   const top = [part('top', 5), part('small', 9, 2), inline('own', numbers(-7)), inline('bias', numbers(0, 3))]
-  const model = modelOf(top, part('inner', 50), part('constant', 500))
+  const model = modelWith(top, part('inner', 50), part('constant', 500))
   writeFileSync(from, Buffer.concat(encodeModel(model)))
   const values = {
     ...{ top: numbers(5), small: numbers(9, 2), own: numbers(-7), bias: numbers(0, 3) },
@@ -98,7 +99,6 @@ describe('writing a model', () => {
   )
 
   test('the file is what encodeModel gives, where nothing is external', () => {
-    const tiny = join(repo, 'fixtures/tiny/tiny.onnx')
     const path = join(temporaryFolder(), 'm.onnx')
     writeModel(path, readModel(tiny), { from: tiny })
     expect(readFileSync(path)).toEqual(Buffer.concat(encodeModel(readModel(tiny))))
@@ -137,6 +137,19 @@ describe('writing a model', () => {
     },
   )
 
+  test('the .onnx is in place only after its data', () => {
+    const { from, model } = source()
+    const [folder, other] = [temporaryFolder(), temporaryFolder()]
+    writeModel(join(other, 'm.onnx'), model, { from, external: true })
+    // where the data have to go there is a folder
+    mkdirSync(join(folder, dataFiles(other)[0]!))
+    const path = join(folder, 'm.onnx')
+    writeFileSync(path, 'old')
+    expect(errorOf(() => writeModel(path, model, { from, external: true })).code).toBe('write')
+    expect(readFileSync(path, 'utf8')).toBe('old')
+    expect(readdirSync(folder).sort()).toEqual(['m.onnx', ...dataFiles(other)])
+  })
+
   test('whose data are not all there writes nothing', () => {
     const { from, model } = source()
     truncateSync(join(from, '../w.bin'), 5000)
@@ -154,7 +167,7 @@ describe('writing a model', () => {
     const size = (bytes: number) => {
       const tensor = elsewhere('w', bytes / 4, { location: 'w.bin' })
       const ranges = new Map([[tensor, externalRange(tensor, bytes, join(folder, 'm.onnx'))]])
-      return inlineSize(modelOf([tensor]), ranges)
+      return inlineSize(modelWith([tensor]), ranges)
     }
     expect(size(2 ** 31)).toBeGreaterThan(largestMessage)
     expect(size(2 ** 31 - 4096)).toBeLessThan(largestMessage)
@@ -165,12 +178,12 @@ test('a process that is killed while it writes leaves one whole model or the oth
   const folder = temporaryFolder()
   const path = join(folder, 'm.onnx')
   const child = join(repo, 'test/helpers/write-forever.ts')
-  for (let kill = 0; kill < 8; kill++) {
-    const writer = spawn(process.execPath, ['--import', 'jiti/register', child, path], {
+  for (let kill = 0; kill < 5; kill++) {
+    const writer = spawn(process.execPath, ['--import', 'jiti/register', child, tiny, path], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     await once(writer.stdout, 'data')
-    await new Promise(done => setTimeout(done, 5 * kill))
+    await new Promise(done => setTimeout(done, 10 * kill))
     writer.kill('SIGKILL')
     await once(writer, 'exit')
     const { w } = valuesOf(readModel(path), path)
