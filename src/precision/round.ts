@@ -9,7 +9,7 @@ export interface Rounded {
   values: Float32Array
   /** Finite values beyond the format's largest, set to it: a weight must not become infinite. */
   clamped: number
-  /** Values that became zero. */
+  /** Values too small for the format, that rounding makes zero. */
   flushed: number
 }
 
@@ -18,18 +18,17 @@ export interface Bits {
   bits: Uint16Array
   /** Finite values beyond the format's largest, set to it. */
   clamped: number
-  /** Values too small for the format, that rounding would make zero. */
+  /** Values too small for the format, that rounding makes zero. */
   flushed: number
 }
 
 /**
  * Rounds to nearest, ties to even; ±Inf, NaN and the sign of zero stay. Finite values beyond the format's largest become
- * it, values too small become zero.
+ * it, values too small become zero, or without `flushTiny` the format's smallest.
  */
-export function roundTo(format: RoundedFormat, values: Float32Array): Rounded {
-  const { bits, clamped, flushed } = (format === 'fp16' ? toHalfBits : toBfloat16Bits)(values, {
-    flushTiny: true,
-  })
+export function roundTo(format: RoundedFormat, values: Float32Array, { flushTiny = true } = {}): Rounded {
+  const toBits = format === 'fp16' ? toHalfBits : toBfloat16Bits
+  const { bits, clamped, flushed } = toBits(values, { flushTiny })
   return { values: format === 'fp16' ? halfToFloat(bits) : bfloat16ToFloat(bits), clamped, flushed }
 }
 

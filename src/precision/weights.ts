@@ -38,7 +38,7 @@ export function reduceWeight(
     reduced.rawData = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength)
     return { tensor: reduced, facts: { ...facts, clamped, flushed } }
   }
-  const rounded = roundTo(format, values)
+  const rounded = roundTo(format, values, { flushTiny })
   setFloats(reduced, rounded.values)
   return { tensor: reduced, facts: { ...facts, clamped: rounded.clamped, flushed: rounded.flushed } }
 }
