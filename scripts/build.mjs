@@ -1,6 +1,6 @@
 // Builds dist/: JavaScript and types by tsc, then what tsc leaves: the Python programs and the JSON schemas.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
@@ -9,7 +9,8 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/pack
 rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 cpSync('src/golden/capture.py', 'dist/golden/capture.py')
-cpSync('src/engines/tensorrt/worker', 'dist/engines/tensorrt/worker', { recursive: true, filter: path => !path.includes('__pycache__') })
+for (const file of readdirSync('src/engines/worker', { recursive: true }).filter(name => name.endsWith('.py')))
+  cpSync(join('src/engines/worker', file), join('dist/engines/worker', file))
 chmodSync('dist/cli/main.js', 0o755)
 
 const { manifestSchema } = await import('../dist/golden/manifest-schema.js')

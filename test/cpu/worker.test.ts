@@ -4,18 +4,18 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { isRunning } from '../../src/base/processes.ts'
-import { WorkerProcess } from '../../src/engines/tensorrt/worker-process.ts'
+import { WorkerProcess } from '../../src/engines/worker/worker-process.ts'
 import { sharedWorker } from '../../src/engines/tensorrt/workers.ts'
 import { repo, temporaryFolder } from '../helpers/files.ts'
 
-const worker = join(repo, 'src/engines/tensorrt/worker')
+const worker = join(repo, 'src/engines/worker')
 
 /** A worker whose Python program is `body`, with the worker's own modules at hand. */
 function program(body: string): WorkerProcess {
   const file = join(temporaryFolder(), 'program.py')
   writeFileSync(
     file,
-    `import os, signal, sys, time\nsys.path.insert(0, ${JSON.stringify(worker)})\nimport frames\n${body}\n`,
+    `import os, signal, sys, time\nsys.path.insert(0, ${JSON.stringify(worker)})\nfrom depthgate_worker import frames, parent\n${body}\n`,
   )
   const started = new WorkerProcess('python3', ['-B', file])
   onTestFinished(() => started.kill())
@@ -115,14 +115,14 @@ describe('a worker', () => {
     ['while it waits', ''],
     [
       'while it works and never looks',
-      'import parent\nparent.follow()\nopen(sys.argv[1] + ".busy", "w").close()\ntime.sleep(600)',
+      'parent.follow()\nopen(sys.argv[1] + ".busy", "w").close()\ntime.sleep(600)',
     ],
   ])('ends with its parent %s', async (_name, body) => {
     const folder = temporaryFolder()
     const file = join(folder, 'program.py')
     writeFileSync(
       file,
-      `import os, sys, time\nsys.path.insert(0, ${JSON.stringify(worker)})\nimport frames\nopen(sys.argv[1], "w").write(str(os.getpid()))\n${body}\n${echo}`,
+      `import os, sys, time\nsys.path.insert(0, ${JSON.stringify(worker)})\nfrom depthgate_worker import frames, parent\nopen(sys.argv[1], "w").write(str(os.getpid()))\n${body}\n${echo}`,
     )
     const pidFile = join(folder, 'pid')
     const node = spawn(process.execPath, [

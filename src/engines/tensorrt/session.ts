@@ -9,9 +9,9 @@ import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../eng
 import { checkOutput, feedPort } from '../ports.ts'
 import type { TensorrtSettings } from '../settings.ts'
 import type { RawTiming, TimingRequest } from '../timing.ts'
-import type { WireArray } from './frames.ts'
+import type { WireArray } from '../worker/frames.ts'
 import { planFor, prebuiltPlan } from './plan.ts'
-import type { Answer, Message, WorkerProcess } from './worker-process.ts'
+import type { Answer, Message, WorkerProcess } from '../worker/worker-process.ts'
 import { type Host, workerOrError } from './workers.ts'
 
 /** What a worker tells of a plan that it has loaded. */

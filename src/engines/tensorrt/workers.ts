@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { DepthgateError } from '../../base/errors.ts'
 import type { TensorrtSettings } from '../settings.ts'
-import { type Answer, WorkerProcess } from './worker-process.ts'
+import { type Answer, WorkerProcess } from '../worker/worker-process.ts'
 
 /** The machine as TensorRT sees it. */
 export interface Host {
@@ -30,7 +30,7 @@ export interface TensorrtWorker {
   host: Host
 }
 
-const program = fileURLToPath(new URL('worker', import.meta.url))
+const program = fileURLToPath(new URL('../worker/tensorrt_worker.py', import.meta.url))
 
 /** Seconds that Python may take to load TensorRT; from a cold disk it is gigabytes. */
 const helloSeconds = 180

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { encodeFrame, FrameError, FrameReader } from '../../../src/engines/tensorrt/frames.ts'
+import { encodeFrame, FrameError, FrameReader } from '../../../src/engines/worker/frames.ts'
 
 const values = new Float32Array([1, -0.5, Number.NaN])
 const data = new Uint8Array(values.buffer)

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from frames import Refused
+from .frames import Refused
 
 _loaded = {}
 

@@ -1,25 +1,23 @@
-"""The worker behind depthgate's `tensorrt` engine: python worker/ reads requests as frames and answers each.
+"""The worker behind depthgate's `tensorrt` engine: python tensorrt_worker.py reads requests as frames and answers each.
 
 Needs NVIDIA's driver and the module `tensorrt`, nothing else. Ends when its standard input closes.
 """
 
 import os
 import sys
-import traceback
 
-import frames
-import parent
-from frames import Refused
+from depthgate_worker import server
+from depthgate_worker.frames import Refused
 
 state = {"device": None, "nvml": None, "sessions": {}, "next": 1}
 
 
 def device(index):
-    import cuda
-    import nvml
+    from depthgate_worker import driver
+    from depthgate_worker import nvml
 
     if state["device"] is None:
-        state["device"] = cuda.Device(index)
+        state["device"] = driver.Device(index)
         state["nvml"] = nvml.Nvml(state["device"].bus())
     if state["device"].index != index:
         raise Refused("request", f"this worker drives GPU {state['device'].index}, not {index}")
@@ -27,7 +25,7 @@ def device(index):
 
 
 def hello(request, arrays, progress):
-    import library
+    from depthgate_worker import library
 
     trt = library.tensorrt()
     # before anything of TensorRT is made: without a GPU its constructors end the process
@@ -43,13 +41,13 @@ def hello(request, arrays, progress):
 
 
 def build(request, arrays, progress):
-    import building
+    from depthgate_worker import building
 
     return building.build(device(request["device"]), request, arrays, progress)
 
 
 def load(request, arrays, progress):
-    import running
+    from depthgate_worker import running
 
     session = running.Session(
         device(request["device"]), request["plan"], request.get("shape"), request.get("hostCode", False)
@@ -74,7 +72,7 @@ def run(request, arrays, progress):
 
 
 def time(request, arrays, progress):
-    import timing
+    from depthgate_worker import timing
 
     session = session_of(request)
     names = [array["name"] for array in request.get("arrays", [])]
@@ -88,27 +86,4 @@ def free(request, arrays, progress):
     return {}
 
 
-requests = {"hello": hello, "build": build, "load": load, "run": run, "time": time, "free": free}
-
-
-def answer(request, arrays):
-    number = request["id"]
-
-    def progress(phase, step, steps):
-        frames.write({"id": number, "type": "progress", "phase": phase, "step": step, "steps": steps})
-
-    try:
-        result = requests[request["type"]](request, arrays, progress)
-        facts, outputs = result if isinstance(result, tuple) else (result, [])
-        frames.write({"id": number, "type": "result", **facts}, outputs)
-    except Refused as refusal:
-        frames.write({"id": number, "type": "refused", "kind": refusal.kind, "message": str(refusal)})
-    except Exception as fault:
-        traceback.print_exc()
-        frames.write({"id": number, "type": "refused", "kind": "fault", "message": f"{type(fault).__name__}: {fault}"})
-
-
-parent.follow()
-while (received := frames.read()) is not None:
-    answer(*received)
-os._exit(0)
+server.serve({"hello": hello, "build": build, "load": load, "run": run, "time": time, "free": free})

@@ -5,8 +5,8 @@ import os
 import re
 import time
 
-import library
-from frames import Refused
+from . import library
+from .frames import Refused
 
 # types whose tensors are kept whole, so that what stands before and behind them cannot be merged
 FLOATS = ("FLOAT", "HALF", "BF16")

@@ -4,7 +4,7 @@ is needed beside `tensorrt`. The device's primary context is used, which TensorR
 import ctypes
 from ctypes import byref, c_char_p, c_float, c_int, c_size_t, c_uint, c_uint64, c_ulonglong, c_void_p
 
-from frames import Refused
+from .frames import Refused
 
 MAJOR, MINOR = 75, 76
 NON_BLOCKING = 1

@@ -2,8 +2,8 @@
 
 import time
 
-import library
-from frames import Refused
+from . import library
+from .frames import Refused
 
 BYTES = {"FLOAT": 4, "HALF": 2, "BF16": 2, "INT8": 1, "INT32": 4, "INT64": 8, "BOOL": 1, "UINT8": 1, "FP8": 1, "INT4": 0.5}
 

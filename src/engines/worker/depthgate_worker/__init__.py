@@ -1,0 +1,1 @@
+"""What the workers share: frames, the CUDA driver, builds, runs and timing."""
