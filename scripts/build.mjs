@@ -15,6 +15,13 @@ chmodSync('dist/cli/main.js', 0o755)
 
 const { manifestSchema } = await import('../dist/golden/manifest-schema.js')
 const { configSchema } = await import('../dist/gate/config-schema.js')
+const { runSchema } = await import('../dist/gate/run-schema.js')
+const { baselineSchema } = await import('../dist/gate/baseline-schema.js')
 mkdirSync('dist/schema', { recursive: true })
-for (const [name, schema] of Object.entries({ manifest: manifestSchema, config: configSchema }))
+for (const [name, schema] of Object.entries({
+  manifest: manifestSchema,
+  config: configSchema,
+  run: runSchema,
+  baseline: baselineSchema,
+}))
   writeFileSync(`dist/schema/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`)

@@ -46,11 +46,19 @@ function relevant(errors: readonly ErrorObject[]): ErrorObject[] {
     }
     const told = error.parentSchema?.description
       ? [error]
-      : [...branches.values()].reduce((a, b) => (b.length < a.length ? b : a))
+      : [...branches.values()].reduce((a, b) => (distance(b, error) < distance(a, error) ? b : a))
     for (const other of [error, ...[...branches.values()].flat()])
       if (!told.includes(other)) dropped.add(other)
   }
   return errors.filter(error => !dropped.has(error))
+}
+
+/** How far data is from a branch of an `anyOf`: its faults; where a `type` says that another branch is meant, far. */
+function distance(faults: readonly ErrorObject[], { instancePath }: ErrorObject): number {
+  const other = faults.some(
+    fault => fault.instancePath === `${instancePath}/type` && ['const', 'enum'].includes(fault.keyword),
+  )
+  return other ? Number.POSITIVE_INFINITY : faults.length
 }
 
 function placeOf({ instancePath }: ErrorObject): string {

@@ -21,17 +21,19 @@ export const toleranceSchema = {
   additionalProperties: false,
 } as const
 
+const range = {
+  type: 'object',
+  properties: { min: number, max: number },
+  additionalProperties: false,
+} as const
+
 const byPrecision = <T>(schema: T) => Object.fromEntries(precisions.map(precision => [precision, schema]))
 
 const output = {
   type: 'object',
   properties: {
     onnx: text,
-    range: {
-      type: 'object',
-      properties: { min: number, max: number },
-      additionalProperties: false,
-    },
+    range,
     tolerance: { type: 'object', properties: byPrecision(toleranceSchema), additionalProperties: false },
   },
   additionalProperties: false,
@@ -119,7 +121,7 @@ export const configSchema = {
           precisions: { type: 'array', items: { enum: precisions }, minItems: 1, uniqueItems: true },
           truth: {
             type: 'object',
-            properties: { file: text, output: text, keeps: share },
+            properties: { file: text, output: text, range, keeps: share },
             required: ['file'],
             additionalProperties: false,
           },

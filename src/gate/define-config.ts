@@ -47,6 +47,8 @@ export interface TruthConfig {
   file: string
   /** The golden's output that is held against it; by default the one that people look at first. */
   output?: string
+  /** Truth that counts, in metres; by default every finite one above 0. Sky is best left out. */
+  range?: Range
   /** Share of PyTorch's quality that the engine must keep, such as 0.99; without it quality is told, not judged. */
   keeps?: number
 }

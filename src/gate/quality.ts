@@ -89,8 +89,7 @@ function figuresOf(model: Model, output: string, truth: DepthMap, map: Truth | u
   const wanted = packed(truth)
   const { kind } = model.golden.manifest.outputs[output]!
   const actual = metres(packed(map), wanted, kind)
-  // the range of an inverse map is in its own unit and says nothing of metres
-  const range = kind === 'metric-depth' ? model.config.outputs?.[output]?.range : undefined
+  const range = model.config.truth!.range
   const { sumRel, within1, finite, actualNonFinite } = comparePixels({
     golden: wanted,
     actual,

@@ -13,7 +13,7 @@ import { type CaseName, type RunRecord, runVersion, type SavedOutput } from './r
 import { runSchema } from './run-schema.ts'
 
 /** Runs that are kept under `.depthgate/runs`; those before them go. What `--save` names is never removed. */
-const kept = 5
+const kept = 3
 const fileName = 'run.json'
 const idPattern = /^\d{8}-\d{6}-[0-9a-f]{4}$/
 
@@ -103,7 +103,7 @@ function remove(folder: string): void {
 
 /** Tidies what a gate that was killed left: a run that was to be replaced comes back, a half-saved one goes. */
 function removeKilled(parent: string): void {
-  if (!existsSync(parent)) return
+  if (!statSync(parent, { throwIfNoEntry: false })?.isDirectory()) return
   for (const entry of readdirSync(parent)) {
     const [, target, what, pid] = /^\.(.+)\.(run|old)-(\d+)$/.exec(entry) ?? []
     if (target === undefined || isRunning(Number(pid))) continue

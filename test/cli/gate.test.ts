@@ -177,6 +177,7 @@ describe('the bundled pocket network', () => {
     copyFileSync(join(repo, 'depthgate.config.ts'), join(folder, 'depthgate.config.ts'))
     mkdirSync(join(folder, 'models/pocket'))
     copyFileSync(join(repo, 'models/pocket/pocket.onnx'), join(folder, 'models/pocket/pocket.onnx'))
+    cpSync(join(repo, 'fixtures/scenes'), join(folder, 'fixtures/scenes'), { recursive: true })
     return folder
   }
 

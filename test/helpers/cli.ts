@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { repo } from './files.ts'
 
@@ -33,4 +33,32 @@ export function depthgate(
   env: NodeJS.ProcessEnv = {},
 ): Promise<Ran> {
   return run(process.execPath, [join(repo, 'dist/cli/main.js'), ...args], cwd, env)
+}
+
+/** Starts the built command line and sends it a signal as soon as `until` is in what it printed. */
+export function interrupted(
+  args: readonly string[],
+  cwd: string,
+  until: string,
+  signal: NodeJS.Signals,
+): Promise<Ran> {
+  return new Promise(done => {
+    const child = spawn(process.execPath, [join(repo, 'dist/cli/main.js'), ...args], {
+      cwd,
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
+    })
+    const ran: Ran = { code: -1, stdout: '', stderr: '' }
+    let sent = false
+    child.stdout.on('data', (text: Buffer) => {
+      ran.stdout += text
+      if (!sent && ran.stdout.includes(until)) {
+        sent = true
+        child.kill(signal)
+      }
+    })
+    child.stderr.on('data', (text: Buffer) => {
+      ran.stderr += text
+    })
+    child.on('close', code => done({ ...ran, code: code ?? -1 }))
+  })
 }
