@@ -19,6 +19,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   compare: async () => (await import('./compare.ts')).compare,
   capture: async () => (await import('./capture.ts')).capture,
   convert: async () => (await import('./convert.ts')).convert,
+  bench: async () => (await import('./bench.ts')).bench,
   import: async () => (await import('./import.ts')).importCommand,
 }
 

@@ -79,6 +79,8 @@ export interface Engine {
   readonly notes: readonly string[]
   /** What TensorRT made of the network. */
   readonly plan?: PlanFacts
+  /** That the GPU lost when it was loaded, where it is known: weights, and what an inference needs. */
+  readonly deviceBytes?: number
   /** Runs the network once on its one input. `fetch` names the outputs to bring back; `input`, if given, must be the input's name. */
   run(tensor: NdArray<FloatArray>, fetch: readonly string[], input?: string): Promise<EngineRun>
   /** Times the network on a tensor, where the engine can be timed. */
@@ -96,8 +98,6 @@ export interface PlanFacts {
   fresh: boolean
   layers: number
   inspection: Layers | undefined
-  /** That the GPU lost when it was loaded: weights, activations, inputs and outputs. */
-  deviceBytes: number
   /** Scratch memory of one inference alone. */
   activationBytes: number
 }

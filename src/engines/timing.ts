@@ -25,6 +25,33 @@ export interface GpuState {
   throttled: string[] | null
 }
 
+const unknown: GpuState = {
+  smClock: null,
+  memoryClock: null,
+  temperature: null,
+  power: null,
+  throttled: null,
+}
+
+/** Times an engine from outside: each run from its call to its result. */
+export async function wallTiming(
+  { warmup, seconds, iterations }: TimingRequest,
+  run: () => Promise<{ milliseconds: number }>,
+): Promise<RawTiming> {
+  const begun = performance.now()
+  do await run()
+  while (performance.now() - begun < warmup * 1000)
+  const start = performance.now()
+  const gpu: number[] = []
+  while (
+    gpu.length < 10 ||
+    (iterations === undefined ? performance.now() - start < seconds * 1000 : gpu.length < iterations)
+  )
+    gpu.push((await run()).milliseconds)
+  const queued = (performance.now() - start) / gpu.length
+  return { gpu, host: [], queued, before: unknown, after: unknown }
+}
+
 /** What was read off, in milliseconds. */
 export interface RawTiming {
   /** Of each inference, between two CUDA events around it; each was waited for. Wall time where there is no GPU. */

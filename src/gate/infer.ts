@@ -6,6 +6,7 @@ import { metricDepth } from '../depth/metric-depth.ts'
 import { usesOnnx } from '../engines/command/placeholders.ts'
 import {
   type Engine,
+  type EngineRequest,
   type Fingerprint,
   type Fusion,
   type PlanFacts,
@@ -81,57 +82,79 @@ export async function inferModel(
   checkKeys(options, optionNames, 'infer')
   checkChoice(options.precision, precisions, 'infer: precision')
   checkChoice(options.fusion, ['on', 'off'], 'infer: fusion')
-  const { scene } = options
+  const { request, engine, notes } = await requestFor(model, options, recipe)
+  return withEngine(request, async loaded => {
+    const inference = await inferOn(model, options.scene, loaded, { engine, source: request.onnx })
+    return { ...inference, notes: [...inference.notes, ...notes] }
+  })
+}
+
+/** What an engine is to load for a scene at a precision, and what a reader must know of how that was made. */
+export async function requestFor(
+  model: Model,
+  options: InferOptions,
+  recipe?: ReducedRecipe,
+): Promise<{ request: EngineRequest; engine: string; notes: readonly string[] }> {
   const precision = options.precision ?? 'fp32'
-  const tensor = readInput(model.golden, scene)
-  const engine = engineNamed(model, options.engine)
-  const fusion = options.fusion ?? model.config.fusion ?? 'on'
-  const { settings } = engine
-  const { notes: made, ...source } = await sourceFor(model, precision, settings, recipe)
-  const request = {
+  const { name, settings } = engineNamed(model, options.engine)
+  const { notes, ...source } = await sourceFor(model, precision, settings, recipe)
+  const request: EngineRequest = {
     ...source,
-    ...{ precision, fusion, engine: settings },
+    precision,
+    fusion: options.fusion ?? model.config.fusion ?? 'on',
+    engine: settings,
     cache: join(model.root, '.depthgate'),
-    shape: tensor.shape,
+    shape: readInput(model.golden, options.scene).shape,
     ...(settings.engine === 'tensorrt' &&
       settings.typing === 'weak' && { calibration: calibrationOf(model.golden) }),
   }
-  return withEngine(request, async loaded => {
-    const { outputs: specs } = model.golden.manifest
-    const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
-    const onnxName = (output: string) => model.config.outputs?.[output]?.onnx ?? output
-    refuseExtraOutputs(model, loaded, request.onnx, wanted.map(onnxName))
-    const { outputs: arrays, milliseconds } = await loaded.run(
-      tensor,
-      wanted.map(onnxName),
-      model.config.input,
-    )
+  return { request, engine: name, notes }
+}
 
-    const outputs: Record<string, Truth> = {}
-    for (const output of wanted) {
-      const array = arrays[onnxName(output)]!
-      const name = `${request.onnx}: output ${onnxName(output)}`
-      outputs[output] = isFov(specs[output]!.kind) ? scalar(array.data, name) : asDepthMap(array, name)
-    }
-    const source = derivation(specs)
-    for (const [output, { derived }] of Object.entries(specs))
-      if (derived && source)
-        outputs[output] = metricDepth(outputs[source.canonical] as DepthMap, outputs[source.fov] as number)
+/**
+ * Runs a loaded engine on one scene of a model.
+ * @param from the engine's name, and the file that errors name
+ */
+export async function inferOn(
+  model: Model,
+  scene: string,
+  loaded: Engine,
+  from: { engine: string; source: string },
+): Promise<Inference> {
+  const { outputs: specs } = model.golden.manifest
+  const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
+  const onnxName = (output: string) => model.config.outputs?.[output]?.onnx ?? output
+  refuseExtraOutputs(model, loaded, from.source, wanted.map(onnxName))
+  const { outputs: arrays, milliseconds } = await loaded.run(
+    readInput(model.golden, scene),
+    wanted.map(onnxName),
+    model.config.input,
+  )
 
-    return {
-      [brand]: true,
-      model: model.name,
-      scene,
-      precision,
-      engine: engine.name,
-      fingerprint: loaded.fingerprint,
-      ...(loaded.plan && { plan: loaded.plan }),
-      milliseconds,
-      notes: [...loaded.notes, ...made, ...provenanceNotes(model, loaded)],
-      outputs,
-      depth: outputs[primaryOutput(specs)] as DepthMap,
-    } as const
-  })
+  const outputs: Record<string, Truth> = {}
+  for (const output of wanted) {
+    const array = arrays[onnxName(output)]!
+    const name = `${from.source}: output ${onnxName(output)}`
+    outputs[output] = isFov(specs[output]!.kind) ? scalar(array.data, name) : asDepthMap(array, name)
+  }
+  const source = derivation(specs)
+  for (const [output, { derived }] of Object.entries(specs))
+    if (derived && source)
+      outputs[output] = metricDepth(outputs[source.canonical] as DepthMap, outputs[source.fov] as number)
+
+  return {
+    [brand]: true,
+    model: model.name,
+    scene,
+    precision: loaded.fingerprint.precision,
+    engine: from.engine,
+    fingerprint: loaded.fingerprint,
+    ...(loaded.plan && { plan: loaded.plan }),
+    milliseconds,
+    notes: [...loaded.notes, ...provenanceNotes(model, loaded)],
+    outputs,
+    depth: outputs[primaryOutput(specs)] as DepthMap,
+  }
 }
 
 /** The file that an engine loads: the variant of the precision, but a prebuilt plan as it is, and FP32 where TensorRT chooses the types. */

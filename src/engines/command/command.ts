@@ -54,7 +54,7 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
       const ended = await runProgram(command, cwd, seconds)
       const milliseconds = performance.now() - start
       const fault = programFault(settings.command, seconds, ended)
-      if (fault) throw new DepthgateError('command', fault)
+      if (fault) throw new DepthgateError(ended.type === 'start' ? 'engine-missing' : 'command', fault)
       return {
         outputs: Object.fromEntries(
           fetch.map(name => [name, readOutput(settings.command[0]!, name, pathOf(name), raw[name])]),

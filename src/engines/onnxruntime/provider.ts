@@ -69,15 +69,20 @@ export function gpuFingerprint(settings: OnnxRuntimeSettings): Partial<Fingerpri
 }
 
 /** Why a session of a GPU provider is not to be had, and what mends it. Pure. */
-export function providerFault(provider: string, message: string): { reason: string; fix: string } {
+export function providerFault(
+  provider: string,
+  message: string,
+): { code: 'engine' | 'engine-missing'; reason: string; fix: string } {
   const name = names[provider as keyof typeof names]
   if (/disable_cpu_ep_fallback|fallback to CPU EP has been explicitly disabled/i.test(message))
     return {
+      code: 'engine',
       reason: `the ${name} provider would leave nodes of it to the CPU, which is not what was asked for`,
       fix: 'Fold constants and shapes when you export, or run it on an engine that takes every node',
     }
   if (/load (shared )?library|cannot open shared object|LoadLibrary|not enabled in this build/i.test(message))
     return {
+      code: 'engine-missing',
       reason: `ONNX Runtime's ${name} provider does not load: ${message}`,
       fix: `Install it with ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node; it needs CUDA 12 and cuDNN 9${provider === 'tensorrt' ? ' and TensorRT 10' : ''} in LD_LIBRARY_PATH`,
     }
@@ -86,6 +91,14 @@ export function providerFault(provider: string, message: string): { reason: stri
       message,
     )
   )
-    return { reason: `there is no GPU for the ${name} provider: ${message}`, fix: 'See: nvidia-smi' }
-  return { reason: `ONNX Runtime's ${name} provider failed: ${message}`, fix: 'See: nvidia-smi' }
+    return {
+      code: 'engine-missing',
+      reason: `there is no GPU for the ${name} provider: ${message}`,
+      fix: 'See: nvidia-smi',
+    }
+  return {
+    code: 'engine',
+    reason: `ONNX Runtime's ${name} provider failed: ${message}`,
+    fix: 'See: nvidia-smi',
+  }
 }

@@ -12,6 +12,7 @@ import { cpuName } from '../cpu.ts'
 import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../engine.ts'
 import { checkOutput, feedPort } from '../ports.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
+import { type RawTiming, type TimingRequest, wallTiming } from '../timing.ts'
 import { checkPlacement } from './placement.ts'
 import { checkArithmetic, gpuFingerprint, providerFault, providerOptions } from './provider.ts'
 
@@ -52,9 +53,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     })
   } catch (cause) {
     if (profile) rmSync(profile, { recursive: true, force: true })
-    throw new DepthgateError(onGpu ? 'engine' : 'onnx', `${onnx}: ${loadFault(provider, messageOf(cause))}`, {
-      cause,
-    })
+    throw loadFault(onnx, provider, cause)
   }
   let placed = !onGpu
   const inputs = session.inputMetadata.map(port)
@@ -65,6 +64,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     outputs,
     notes: arithmeticNotes(request),
     run,
+    time,
     release: async () => {
       await session.release()
       if (!placed) rmSync(profile!, { recursive: true, force: true })
@@ -97,6 +97,12 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     return { outputs: values, milliseconds }
   }
 
+  /** Wall time: ONNX Runtime gives no stream to put events on, and copies in and out belong to each run. */
+  async function time(tensor: NdArray<FloatArray>, settings: TimingRequest): Promise<RawTiming> {
+    const fetch = outputs.map(({ name }) => name)
+    return wallTiming(settings, () => run(tensor, fetch))
+  }
+
   function prove(): void {
     session.endProfiling()
     try {
@@ -108,14 +114,18 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
   }
 }
 
-function loadFault(provider: string, message: string): string {
+function loadFault(onnx: string, provider: string, cause: unknown): DepthgateError {
+  const message = messageOf(cause)
   if (provider === 'cpu')
-    return `ONNX Runtime cannot load it: ${message}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`
-  const { reason, fix } = providerFault(provider, message)
-  return `${reason}. ${fix}`
+    return new DepthgateError(
+      'onnx',
+      `${onnx}: ONNX Runtime cannot load it: ${message}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`,
+      { cause },
+    )
+  const { code, reason, fix } = providerFault(provider, message)
+  return new DepthgateError(code, `${onnx}: ${reason}. ${fix}`, { cause })
 }
 
-/** An ONNX Runtime tensor as an array of floats; float16 is widened. */
 export function floats({ data, dims, type }: ort.Tensor): NdArray<FloatArray> {
   // float16 comes as Uint16Array on Node 20 and as Float16Array where the platform has one
   const values =

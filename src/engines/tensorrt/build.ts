@@ -3,10 +3,10 @@ import { DepthgateError } from '../../base/errors.ts'
 import { parseJson } from '../../base/json.ts'
 import type { Calibration, Precision } from '../engine.ts'
 import type { TensorrtSettings } from '../settings.ts'
-import { builds } from './build-progress.ts'
 import type { WireArray } from '../worker/frames.ts'
-import { type Layers, summarise } from './layers.ts'
 import type { Answer, Progress } from '../worker/worker-process.ts'
+import { builds } from './build-progress.ts'
+import { type Layers, summarise } from './layers.ts'
 import { startWorker } from './workers.ts'
 
 /** What a plan is built from; the worker reads it as it stands here. */

@@ -10,8 +10,8 @@ import { checkOutput, feedPort } from '../ports.ts'
 import type { TensorrtSettings } from '../settings.ts'
 import type { RawTiming, TimingRequest } from '../timing.ts'
 import type { WireArray } from '../worker/frames.ts'
-import { planFor, prebuiltPlan } from './plan.ts'
 import type { Answer, Message, WorkerProcess } from '../worker/worker-process.ts'
+import { planFor, prebuiltPlan } from './plan.ts'
 import { type Host, workerOrError } from './workers.ts'
 
 /** What a worker tells of a plan that it has loaded. */
@@ -67,9 +67,9 @@ export async function loadTensorrt(request: EngineRequest): Promise<Engine> {
       fresh: plan?.fresh ?? false,
       layers: current.loaded.layers,
       inspection: plan?.inspection,
-      deviceBytes: current.loaded.deviceBytes,
       activationBytes: current.loaded.activationBytes,
     },
+    deviceBytes: current.loaded.deviceBytes,
     run,
     time,
     release: async () => {

@@ -120,5 +120,5 @@ export function obstacle(python: string, answer: Exclude<Answer, { type: 'result
 export async function workerOrError(settings: TensorrtSettings): Promise<TensorrtWorker> {
   const worker = await sharedWorker(settings)
   if ('process' in worker) return worker
-  throw new DepthgateError('tensorrt', `tensorrt: ${worker.reason}. ${worker.fix}`)
+  throw new DepthgateError('engine-missing', `tensorrt: ${worker.reason}. ${worker.fix}`)
 }

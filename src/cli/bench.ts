@@ -1,0 +1,147 @@
+import { resolve } from 'node:path'
+import { DepthgateError } from '../base/errors.ts'
+import { writeWhole } from '../base/files.ts'
+import { honestJson } from '../base/json.ts'
+import { didYouMean } from '../base/names.ts'
+import { checkChoice } from '../base/options.ts'
+import { type Precision, precisions } from '../engines/engine.ts'
+import { releaseEngines } from '../engines/pool.ts'
+import { pytorchPrecisions } from '../engines/pytorch/session.ts'
+import { type BenchOptions, type BenchRow, benchCase, benchPytorch } from '../gate/bench.ts'
+import { enginesOf, findModel, loadConfig, type Model, precisionsOf, sceneNames } from '../gate/config.ts'
+import { groupRows } from '../gate/recommend.ts'
+import { benchMarkdown, benchText } from '../report/bench.ts'
+import { fromHere } from '../report/phrase.ts'
+import { showBuilds } from './build-progress.ts'
+import { type Command, numberOf, parse } from './command.ts'
+
+const transfers = ['none', 'in', 'out', 'both'] as const
+
+/** Times every engine at every precision beside its error. */
+export const bench: Command = {
+  summary: 'time every engine and precision beside its error, and recommend one',
+  help: `depthgate bench [options]
+
+  --model NAME, --engine NAME, --precision P, --scene NAME   only these; each may be given several times
+  --seconds S          of inferences that count, by default 3; at least ten are made
+  --iterations N       that many instead
+  --warmup S           by default 1
+  --transfers WHICH    none (the default), in, out or both: copies between host and GPU that count
+  --rebuilds N         build each plan N times more and tell how time and error spread
+  --pytorch FILE.py:FACTORY   time the PyTorch network as well, at each precision that it has: ${pytorchPrecisions.join(', ')}
+  --compile            and once more through torch.compile
+  --python PROGRAM     that has torch, by default python3
+  --recommend          print the fastest that passes, and why the faster ones fail
+  --config FILE        by default the depthgate.config.* of this folder or one above
+  --json               print the figures as JSON
+  --markdown FILE      write the table there
+
+Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could be measured.
+`,
+  async run(args) {
+    const { values, positionals } = parse('bench', args, {
+      model: { type: 'string', multiple: true },
+      engine: { type: 'string', multiple: true },
+      precision: { type: 'string', multiple: true },
+      scene: { type: 'string', multiple: true },
+      seconds: { type: 'string', default: '3' },
+      iterations: { type: 'string' },
+      warmup: { type: 'string', default: '1' },
+      transfers: { type: 'string', default: 'none' },
+      rebuilds: { type: 'string', default: '0' },
+      pytorch: { type: 'string' },
+      compile: { type: 'boolean', default: false },
+      python: { type: 'string', default: 'python3' },
+      recommend: { type: 'boolean', default: false },
+      config: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      markdown: { type: 'string' },
+    })
+    if (positionals.length > 0)
+      throw new DepthgateError('usage', `depthgate bench takes no ${JSON.stringify(positionals[0])}`)
+    checkChoice(values.transfers, transfers, '--transfers')
+    for (const precision of values.precision ?? []) checkChoice(precision, precisions, '--precision')
+    const config = loadConfig(values.config)
+    const names = chosen(Object.keys(config.config.models), values.model, '--model')
+    const timing = {
+      seconds: numberOf('--seconds', values.seconds),
+      warmup: numberOf('--warmup', values.warmup),
+      transfers: values.transfers as BenchOptions['timing']['transfers'],
+      ...(values.iterations !== undefined && { iterations: numberOf('--iterations', values.iterations) }),
+    }
+    const rebuilds = numberOf('--rebuilds', values.rebuilds)
+    showBuilds()
+
+    const rows: BenchRow[] = []
+    const done = (row: BenchRow) => {
+      rows.push(row)
+      console.error(fromHere(rowText(row)))
+    }
+    for (const name of names) {
+      const model = findModel(config, name)
+      const options = { scenes: chosen(sceneNames(model), values.scene, '--scene'), timing, rebuilds }
+      if (values.pytorch !== undefined)
+        for (const row of pytorchRows(model, values, options)) done(await row())
+      for (const engine of chosen(enginesOf(model), values.engine, '--engine'))
+        for (const precision of precisionsOf(model, engine))
+          if (values.precision?.includes(precision) ?? true)
+            done(await benchCase(model, engine, precision, options))
+    }
+    await releaseEngines()
+
+    const groups = groupRows(rows)
+    const { recommend } = values
+    if (values.markdown !== undefined)
+      writeWhole(
+        resolve(values.markdown),
+        `${groups.map(group => benchMarkdown(group, recommend)).join('\n\n')}\n`,
+      )
+    console.log(
+      values.json
+        ? honestJson({ groups })
+        : fromHere(groups.map(group => benchText(group, recommend)).join('\n\n')),
+    )
+    if (!rows.some(({ type }) => type === 'measured')) return 2
+    return recommend && groups.some(({ recommended }) => recommended === undefined) ? 1 : 0
+  },
+}
+
+function chosen(
+  known: readonly string[],
+  wanted: readonly string[] | undefined,
+  flag: string,
+): readonly string[] {
+  for (const name of wanted ?? [])
+    if (!known.includes(name))
+      throw new DepthgateError('bench', `${flag} ${name}: matches nothing${didYouMean(name, known)}`)
+  return wanted ?? known
+}
+
+function pytorchRows(
+  model: Model,
+  {
+    pytorch = '',
+    python,
+    compile,
+    precision,
+  }: { pytorch?: string; python: string; compile: boolean; precision?: string[] },
+  options: BenchOptions,
+): (() => Promise<BenchRow>)[] {
+  const [, file, factory] = /^(.+\.py):(\w+)$/.exec(pytorch) ?? []
+  if (file === undefined || factory === undefined)
+    throw new DepthgateError('usage', `--pytorch ${pytorch}: write FILE.py:FACTORY`)
+  const specs = model.golden.manifest.outputs
+  const outputs = Object.keys(specs)
+    .filter(output => !specs[output]!.derived)
+    .map(output => model.config.outputs?.[output]?.onnx ?? output)
+  const base = { python, device: 0, file: resolve(file), factory, outputs, seconds: 1800 }
+  const wanted = pytorchPrecisions.filter((each: Precision) => precision?.includes(each) ?? true)
+  return (compile ? [false, true] : [false]).flatMap(compile =>
+    wanted.map(each => () => benchPytorch(model, { ...base, compile }, each, options)),
+  )
+}
+
+function rowText(row: BenchRow): string {
+  const name = `${row.model} ${row.precision} on ${row.engine}`
+  return row.type === 'broken' ? `${name}: ${row.error}` : `${name}: ${row.plain.median.toFixed(3)} ms`
+}

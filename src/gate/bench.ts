@@ -1,0 +1,214 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DepthgateError, messageOf } from '../base/errors.ts'
+import type { Engine, EngineRequest, Fingerprint, Precision } from '../engines/engine.ts'
+import { withEngine } from '../engines/pool.ts'
+import { loadPytorch, type PytorchSettings } from '../engines/pytorch/session.ts'
+import { statistics, type Timing } from '../engines/statistics.ts'
+import type { TimingRequest } from '../engines/timing.ts'
+import { primaryOutput } from '../golden/kinds.ts'
+import { readInput } from '../golden/store.ts'
+import type { Model } from './config.ts'
+import { inferOn, requestFor } from './infer.ts'
+import { judgeInference } from './judge-scene.ts'
+
+/** How far a variant is from its goldens, over the scenes that were run: of each figure the worst. */
+export interface Accuracy {
+  /** The map that the figures are of. */
+  output: string
+  rmse: number
+  absRel: number
+  p99Rel: number
+  scenes: number
+  /** Scenes that break the tolerance of the precision, with the reason. */
+  failing: { scene: string; reason: string }[]
+}
+
+/** Lowest and highest of what several builds gave. */
+export interface Spread {
+  low: number
+  high: number
+}
+
+export interface MeasuredRow {
+  type: 'measured'
+  model: string
+  engine: string
+  precision: Precision
+  fingerprint: Fingerprint
+  /** Each inference enqueued by the host. */
+  plain: Timing
+  /** Replayed as one CUDA graph, or why it was not. */
+  graph: Timing | { reason: string }
+  planBytes?: number
+  deviceBytes?: number
+  buildSeconds?: number
+  layers?: number
+  accuracy: Accuracy
+  /** Of builds made anew: the noise that choosing kernels by their time brings. */
+  rebuilds?: { count: number; median: Spread; rmse: Spread }
+}
+
+export interface BrokenRow {
+  type: 'broken'
+  model: string
+  engine: string
+  precision: Precision
+  error: string
+}
+
+export type BenchRow = MeasuredRow | BrokenRow
+
+export interface BenchOptions {
+  /** Scenes for the accuracy; the first is timed. */
+  scenes: readonly string[]
+  timing: Omit<TimingRequest, 'graph'>
+  /** Builds beyond the first. */
+  rebuilds: number
+}
+
+/** Measures one engine at one precision: its error on the scenes, its time on the first. */
+export async function benchCase(
+  model: Model,
+  engine: string,
+  precision: Precision,
+  options: BenchOptions,
+): Promise<BenchRow> {
+  try {
+    const scene = options.scenes[0]!
+    const { request } = await requestFor(model, { scene, precision, engine })
+    const row = await withEngine(request, loaded => measure(model, engine, loaded, request.onnx, options))
+    if (options.rebuilds === 0 || request.engine.engine !== 'tensorrt') return row
+    return { ...row, rebuilds: await rebuildNoise(model, row, request, options) }
+  } catch (thrown) {
+    return broken(model, engine, precision, thrown)
+  }
+}
+
+/** Measures the PyTorch network itself, by the same method. */
+export async function benchPytorch(
+  model: Model,
+  settings: PytorchSettings,
+  precision: Precision,
+  options: BenchOptions,
+): Promise<BenchRow> {
+  const name = settings.compile ? 'pytorch compiled' : 'pytorch'
+  try {
+    const loaded = await loadPytorch(settings, precision)
+    try {
+      return await measure(model, name, loaded, settings.file, options)
+    } finally {
+      await loaded.release()
+    }
+  } catch (thrown) {
+    return broken(model, name, precision, thrown)
+  }
+}
+
+function broken(model: Model, engine: string, precision: Precision, thrown: unknown): BrokenRow {
+  if (!(thrown instanceof DepthgateError)) throw thrown
+  return { type: 'broken', model: model.name, engine, precision, error: thrown.message }
+}
+
+async function measure(
+  model: Model,
+  engine: string,
+  loaded: Engine,
+  source: string,
+  options: BenchOptions,
+): Promise<MeasuredRow> {
+  const { time } = loaded
+  if (!time)
+    throw new DepthgateError(
+      'bench',
+      `${source}: engine ${engine} starts anew for each scene, so it is not timed`,
+    )
+  const accuracy = await accuracyOf(model, engine, loaded, source, options.scenes)
+  const tensor = readInput(model.golden, options.scenes[0]!)
+  const plain = statistics(await time(tensor, { ...options.timing, graph: false }))
+  const { plan, deviceBytes, fingerprint } = loaded
+  return {
+    type: 'measured',
+    model: model.name,
+    engine,
+    precision: fingerprint.precision,
+    fingerprint,
+    plain,
+    graph: await graphed(),
+    ...(plan?.bytes !== undefined && { planBytes: plan.bytes }),
+    ...(plan?.buildSeconds !== undefined && { buildSeconds: plan.buildSeconds }),
+    ...(plan && { layers: plan.layers }),
+    ...(deviceBytes !== undefined && { deviceBytes }),
+    accuracy,
+  }
+
+  async function graphed(): Promise<Timing | { reason: string }> {
+    if (fingerprint.engine === 'onnxruntime') return { reason: 'ONNX Runtime in Node has no CUDA graphs' }
+    try {
+      return statistics(await time!(tensor, { ...options.timing, graph: true }))
+    } catch (thrown) {
+      return { reason: messageOf(thrown) }
+    }
+  }
+}
+
+async function accuracyOf(
+  model: Model,
+  engine: string,
+  loaded: Engine,
+  source: string,
+  scenes: readonly string[],
+): Promise<Accuracy> {
+  const output = primaryOutput(model.golden.manifest.outputs)
+  const accuracy: Accuracy = { output, rmse: 0, absRel: 0, p99Rel: 0, scenes: scenes.length, failing: [] }
+  for (const scene of scenes) {
+    const { verdict } = judgeInference(model, await inferOn(model, scene, loaded, { engine, source }))
+    if (!verdict.pass) accuracy.failing.push({ scene, reason: verdict.reason })
+    const found = verdict.outputs.find(item => item.output === output)
+    // NaN stays: it is the worst that there is
+    for (const name of ['rmse', 'absRel', 'p99Rel'] as const)
+      accuracy[name] = found?.type === 'map' ? worse(accuracy[name], found.metrics[name]) : Number.NaN
+  }
+  return accuracy
+}
+
+function worse(a: number, b: number): number {
+  return Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.max(a, b)
+}
+
+/** Builds anew in folders that no cache knows, and measures each plan. */
+async function rebuildNoise(
+  model: Model,
+  first: MeasuredRow,
+  request: EngineRequest,
+  options: BenchOptions,
+): Promise<NonNullable<MeasuredRow['rebuilds']>> {
+  const rows = [first]
+  for (let i = 0; i < options.rebuilds; i++) {
+    const cache = mkdtempSync(join(tmpdir(), 'depthgate-rebuild-'))
+    try {
+      rows.push(
+        await withEngine({ ...request, cache }, loaded =>
+          measure(model, first.engine, loaded, request.onnx, options),
+        ),
+      )
+    } finally {
+      rmSync(cache, { recursive: true, force: true })
+    }
+  }
+  return {
+    count: rows.length,
+    median: spread(rows.map(row => bestTiming(row).median)),
+    rmse: spread(rows.map(row => row.accuracy.rmse)),
+  }
+}
+
+function spread(values: readonly number[]): Spread {
+  return { low: Math.min(...values), high: Math.max(...values) }
+}
+
+/** The faster of plain and graph: what a user of this engine would run. */
+export function bestTiming({ plain, graph }: MeasuredRow): Timing {
+  return 'median' in graph && graph.median < plain.median ? graph : plain
+}

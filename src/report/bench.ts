@@ -1,0 +1,161 @@
+import { type BenchRow, bestTiming, type MeasuredRow, type Spread } from '../gate/bench.ts'
+import { figure } from '../gate/figure.ts'
+import type { BenchGroup } from '../gate/recommend.ts'
+import { table } from './table.ts'
+
+const heads = [
+  '',
+  'precision',
+  'engine',
+  'plain ms',
+  'graph ms',
+  'p95 ms',
+  'speed-up',
+  'plan MB',
+  'device MB',
+  'build s',
+  'RMSE',
+  'AbsRel',
+  'p99Rel',
+  'verdict',
+] as const
+
+/** One group for a terminal. */
+export function benchText(group: BenchGroup, recommend: boolean): string {
+  const { rows, remarks } = lines(group, recommend)
+  const align = heads.map((_, i) => (i < 3 || i === heads.length - 1 ? 'left' : 'right') as 'left' | 'right')
+  return [headline(group), '', ...table([heads, ...rows], align), '', ...remarks].join('\n')
+}
+
+/** One group as Markdown. */
+export function benchMarkdown(group: BenchGroup, recommend: boolean): string {
+  const { rows, remarks } = lines(group, recommend)
+  const row = (cells: readonly string[]) =>
+    `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [
+    `### ${headline(group)}`,
+    '',
+    row(heads),
+    `|${heads.map((_, i) => (i < 3 || i === heads.length - 1 ? '---' : '--:')).join('|')}|`,
+    ...rows.map(row),
+    '',
+    ...remarks.map(remark => `- ${remark}`),
+  ].join('\n')
+}
+
+function lines(group: BenchGroup, recommend: boolean): { rows: string[][]; remarks: string[] } {
+  const reference = group.rows.find(
+    (row): row is MeasuredRow =>
+      row.type === 'measured' && row.engine === 'pytorch' && row.precision === 'fp32',
+  )
+  return {
+    rows: group.rows.map(row => cells(row, group, reference)),
+    remarks: [...remarks(group, reference), ...(recommend ? advice(group) : [])],
+  }
+}
+
+function cells(row: BenchRow, { front }: BenchGroup, reference: MeasuredRow | undefined): string[] {
+  if (row.type === 'broken')
+    return [
+      '',
+      row.precision,
+      row.engine,
+      ...Array<string>(10).fill(''),
+      `broken: ${row.error.split('\n')[0]}`,
+    ]
+  const { plain, graph, accuracy } = row
+  const failing = accuracy.failing.length
+  return [
+    front.includes(row) ? '◆' : '',
+    row.precision,
+    row.engine,
+    `${figure(plain.median)}${flag(plain)}`,
+    'median' in graph ? `${figure(graph.median)}${flag(graph)}` : '–',
+    figure(bestTiming(row).p95),
+    reference ? `${figure(bestTiming(reference).median / bestTiming(row).median)}×` : '',
+    megabytes(row.planBytes),
+    megabytes(row.deviceBytes),
+    row.buildSeconds === undefined ? '' : figure(row.buildSeconds),
+    figure(accuracy.rmse),
+    figure(accuracy.absRel),
+    figure(accuracy.p99Rel),
+    failing === 0 ? 'pass' : `${failing} of ${accuracy.scenes} fail`,
+  ]
+}
+
+function flag({ unstable, hostBound }: MeasuredRow['plain']): string {
+  return `${unstable.length > 0 ? '~' : ''}${hostBound ? '!' : ''}`
+}
+
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : figure(bytes / 1e6)
+}
+
+/** The machine, so that nobody compares what cannot be compared. */
+function headline({ model, device, rows }: BenchGroup): string {
+  const measured = rows.filter(row => row.type === 'measured')
+  const prints = measured.map(({ fingerprint }) => fingerprint)
+  const driver = prints.find(print => print.driver)?.driver
+  const versions = [
+    ...new Set(
+      prints.map(({ engine, engineVersion }) => `${engine.replace(' compiled', '')} ${engineVersion}`),
+    ),
+  ]
+  const clock = measured[0]?.plain.after.smClock
+  return [
+    `${model} on ${device}`,
+    ...(driver ? [`driver ${driver}`] : []),
+    ...versions,
+    ...(clock ? [`SM clock ${clock} MHz`] : []),
+  ].join(', ')
+}
+
+function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined): string[] {
+  const measured = rows.filter(row => row.type === 'measured')
+  const timings = measured.flatMap(row => [
+    { row, kind: 'plain', timing: row.plain },
+    ...('median' in row.graph ? [{ row, kind: 'graph', timing: row.graph }] : []),
+  ])
+  return [
+    'Latency: median of single inferences, each waited for, without copies unless asked for; RMSE, AbsRel and p99Rel: the worst scene.',
+    ...(front.length > 0 ? [`◆ no other is both faster and nearer to PyTorch (AbsRel).`] : []),
+    ...timings
+      .filter(({ timing }) => timing.unstable.length > 0)
+      .map(({ row, kind, timing }) => `~ ${nameOf(row)}, ${kind}: not steady: ${timing.unstable.join('; ')}`),
+    ...timings
+      .filter(({ timing }) => timing.hostBound)
+      .map(
+        ({ row, kind, timing }) =>
+          `! ${nameOf(row)}, ${kind}: bound by the host, which takes ${figure(timing.host)} ms to enqueue`,
+      ),
+    ...measured
+      .filter(row => 'reason' in row.graph && row.fingerprint.engine !== 'onnxruntime')
+      .map(row => `${nameOf(row)}: no CUDA graph: ${(row.graph as { reason: string }).reason}`),
+    ...measured.flatMap(row =>
+      row.rebuilds
+        ? [
+            `${nameOf(row)}, ${row.rebuilds.count} builds: ${between(row.rebuilds.median)} ms, RMSE ${between(row.rebuilds.rmse)}`,
+          ]
+        : [],
+    ),
+    ...(reference ? ['speed-up: over PyTorch FP32, the faster of plain and graph of both.'] : []),
+  ]
+}
+
+/** The fastest that passes, and why the faster ones are not it. */
+function advice({ recommended, rejected }: BenchGroup): string[] {
+  return [
+    recommended
+      ? `recommended: ${nameOf(recommended)}, ${figure(bestTiming(recommended).median)} ms`
+      : 'nothing that was measured keeps its tolerance',
+    ...rejected.map(({ row, reason }) => `faster, but not it: ${nameOf(row)}: ${reason}`),
+  ]
+}
+
+function nameOf({ precision, engine }: MeasuredRow): string {
+  return `${precision} on ${engine}`
+}
+
+function between({ low, high }: Spread): string {
+  return `${figure(low)} to ${figure(high)}`
+}
