@@ -30,6 +30,16 @@ export default defineConfig({
         resolve: { alias },
         test: { name: 'cli', include: ['test/cli/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 240_000 },
       },
+      // a GPU with TensorRT, one file at a time: npm run test:gpu
+      {
+        resolve: { alias },
+        test: {
+          name: 'gpu',
+          include: ['test/gpu/**/*.test.ts'],
+          testTimeout: 1_200_000,
+          hookTimeout: 300_000,
+        },
+      },
     ],
   },
 })

@@ -4,8 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { isRunning } from '../../src/base/processes.ts'
-import { WorkerProcess } from '../../src/engines/worker/worker-process.ts'
 import { sharedWorker } from '../../src/engines/tensorrt/workers.ts'
+import { WorkerProcess } from '../../src/engines/worker/worker-process.ts'
 import { repo, temporaryFolder } from '../helpers/files.ts'
 
 const worker = join(repo, 'src/engines/worker')

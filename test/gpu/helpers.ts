@@ -1,0 +1,48 @@
+import { appendFileSync, cpSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { EngineSettings, TensorrtSettings } from '../../src/engines/settings.ts'
+import { findModel, type LoadedConfig, loadConfig, type Model } from '../../src/gate/config.ts'
+import type { ModelConfig } from '../../src/gate/define-config.ts'
+import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+
+/** The Python that has TensorRT, and PyTorch for the comparison of times. */
+export const python = process.env.DEPTHGATE_PYTHON ?? 'python3'
+
+/** Builds are quick at a low level; what is tested here does not depend on the choice of kernels. */
+export const trt: TensorrtSettings = {
+  engine: 'tensorrt',
+  python,
+  optimizationLevel: Number(process.env.DEPTHGATE_LEVEL ?? 1),
+}
+
+export const scenes = ['room', 'street', 'chelsea']
+
+/** The limits of this repository's own config. */
+const outputs: NonNullable<ModelConfig['outputs']> = {
+  inverse_depth: { range: { min: 0.01 } },
+  depth: { range: { min: 0.1, max: 60 }, tolerance: { bf16: { rmse: '15%' } } },
+}
+
+/** A project with the bundled network, in a folder of its own: its plans are built anew. */
+export function pocketProject(
+  engines: Record<string, EngineSettings>,
+  extra: Partial<ModelConfig> = {},
+  folder = temporaryFolder(),
+): { config: LoadedConfig; model: Model; folder: string } {
+  cpSync(join(repo, 'models/pocket/pocket.onnx'), join(folder, 'pocket.onnx'))
+  cpSync(join(repo, 'golden/pocket'), join(folder, 'golden/pocket'), { recursive: true })
+  writeConfig(folder, {
+    engines,
+    models: { pocket: { onnx: 'pocket.onnx', input: 'image', outputs, ...extra } },
+  })
+  const config = loadConfig(join(folder, 'depthgate.config.json'))
+  return { config, model: findModel(config, 'pocket'), folder }
+}
+
+/** Adds a line of JSON to a file of the folder that DEPTHGATE_GPU_OUT names: figures come back even where a test fails. */
+export function keep(file: string, figures: unknown): void {
+  const folder = process.env.DEPTHGATE_GPU_OUT
+  if (!folder) return
+  mkdirSync(folder, { recursive: true })
+  appendFileSync(join(folder, file), `${JSON.stringify(figures)}\n`)
+}
