@@ -1,4 +1,6 @@
 import { statSync } from 'node:fs'
+import { DepthgateError } from '../base/errors.ts'
+import { stampOf } from '../onnx/hash.ts'
 import type { Engine, EngineRequest } from './engine.ts'
 
 /** Networks kept loaded at once: the five corners of an attribution. A full-size depth network takes gigabytes. */
@@ -16,8 +18,7 @@ const slots = new Map<string, Slot>()
  * than `capacity` are loaded, those unused for longest are released; one in use never is.
  */
 export async function withEngine<T>(request: EngineRequest, use: (engine: Engine) => Promise<T>): Promise<T> {
-  const file = statSync(request.onnx, { throwIfNoEntry: false })
-  const key = JSON.stringify([request, file?.mtimeMs, file?.size])
+  const key = JSON.stringify([request, stampOfSource(request.onnx)])
   const slot = slots.get(key) ?? { engine: load(request), users: 0 }
   slots.delete(key)
   slots.set(key, slot)
@@ -29,6 +30,18 @@ export async function withEngine<T>(request: EngineRequest, use: (engine: Engine
     await slot.engine.catch(() => slots.delete(key))
     await releaseIdle(capacity)
   }
+}
+
+/** Of an ONNX with its external data; of a plan or a program alone. What is wrong with it the engine tells when it loads. */
+function stampOfSource(file: string): string {
+  if (file.endsWith('.onnx'))
+    try {
+      return stampOf(file)
+    } catch (thrown) {
+      if (!(thrown instanceof DepthgateError)) throw thrown
+    }
+  const found = statSync(file, { throwIfNoEntry: false })
+  return `${found?.mtimeMs} ${found?.size}`
 }
 
 /** Releases every engine that is not in use, and with the last the processes that they ran in. */

@@ -1,13 +1,16 @@
+import { DepthgateError } from '../base/errors.ts'
 import { type DepthMap, packed } from '../depth/depth-map.ts'
 import type { Fusion, Precision } from '../engines/engine.ts'
+import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
 import { decideCause } from './cause.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import type { Range } from './define-config.ts'
-import { type Inference, inferModel } from './infer.ts'
+import { engineNamed } from './engines.ts'
+import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
-import { type ReducedRecipe, reducedRecipe } from './recipe.ts'
+import { reducedRecipe } from './recipe.ts'
 import type { Attribution, Corner, Verdict } from './verdict.ts'
 
 /** One run of an attribution. */
@@ -15,29 +18,37 @@ interface Step {
   precision: Precision
   fusion: Fusion
   sums?: 'fp32' | 'engine'
-  /** How the precision is made, where it is not as the config says. */
-  recipe?: ReducedRecipe
+  given?: true
+  /** How it is made from the FP32 ONNX; absent for what runs as the config says. */
+  made?: MadeHere
 }
 
 /**
  * Finds out which step makes a scene fail, by running the corners: FP32 without and with fusion, and the precision with its
  * products summed in FP32, as the engine sums them, and fused as well; all held to the tolerance of the precision. The
- * failing run itself is one of them and is not run again. `undefined` where the config names no FP32 model to start from.
+ * failing run itself is one of them and is not run again. A corner that cannot be run is told, not thrown. `undefined`
+ * where there is no FP32 ONNX to start from, or a program decides by itself what it runs.
  */
 export async function attribute(
   model: Model,
   failing: Inference,
   verdict: Verdict,
 ): Promise<Attribution | undefined> {
-  if (onnxByPrecision(model.config).fp32 === undefined) return undefined
+  const { settings } = engineNamed(model, failing.engine)
+  if (onnxByPrecision(model.config).fp32 === undefined || settings.engine === 'command') return undefined
   const told = verdict.outputs.find(({ pass }) => !pass) ?? verdict.outputs[0]!
   const range = model.config.outputs?.[told.output]?.range
   const golden = readTruth(model.golden, failing.scene, told.output)
 
   const corners: Corner[] = []
   let before = golden
-  for (const { recipe, ...step } of stepsOf(model, failing)) {
-    const inference = await cornerOf(model, failing, step, recipe)
+  for (const { made, ...step } of stepsOf(model, failing, isPlan(settings))) {
+    const inference = await cornerOf(model, failing, step, made)
+    if (typeof inference === 'string') {
+      const arithmetic = failing.fingerprint.arithmetic
+      corners.push({ ...step, arithmetic, problem: inference, pass: false, error: NaN, added: NaN })
+      continue
+    }
     const { pass } = judgeInference(model, { ...inference, precision: failing.precision }).verdict
     const actual = inference.outputs[told.output]
     corners.push({
@@ -53,40 +64,72 @@ export async function attribute(
   return { cause, reason, output: told.output, unit: typeof golden === 'number' ? '°' : 'absRel', corners }
 }
 
-/** What is run, in the order in which a model goes through the steps; the failing run is the last. */
-function stepsOf(model: Model, { precision, fingerprint }: Inference): Step[] {
-  const fused = fingerprint.fusion === 'on'
-  const steps: Step[] = [{ precision: 'fp32', fusion: 'off' }]
-  if (fused) steps.push({ precision: 'fp32', fusion: 'on' })
-  if (precision === 'fp32') return steps
-  const made = onnxByPrecision(model.config)[precision] === undefined
-  if (made && (precision === 'fp16' || precision === 'bf16')) {
-    const own = reducedRecipe(model, precision)
-    const emulated = fingerprint.arithmetic === 'emulated'
-    // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
-    const sumsLow = precision === 'fp16' && (emulated ? own.accumulate === 'fp16' : own.accumulate !== 'fp32')
-    const sums = sumsLow ? 'engine' : 'fp32'
-    if (sumsLow)
-      steps.push({ precision, fusion: 'off', sums: 'fp32', recipe: { ...own, accumulate: 'fp32' } })
-    steps.push({ precision, fusion: 'off', sums })
-    if (fused) steps.push({ precision, fusion: 'on', sums })
-    return steps
-  }
-  steps.push({ precision, fusion: 'off' })
-  if (fused) steps.push({ precision, fusion: 'on' })
-  return steps
+/** Whether TensorRT is given more than a strongly typed ONNX: a plan, or the choice of types. */
+function isPlan(settings: EngineSettings): boolean {
+  return settings.engine === 'tensorrt' && (settings.plan !== undefined || settings.typing === 'weak')
 }
 
+/** What is run, in the order in which a model goes through the steps; the failing run is the last. */
+function stepsOf(model: Model, { precision, fingerprint }: Inference, plan: boolean): Step[] {
+  const fused = fingerprint.fusion === 'on'
+  const whole = fused ? 'on' : 'off'
+  const made = {}
+  const steps: Step[] = [{ precision: 'fp32', fusion: 'off', made }]
+  if (fused) steps.push({ precision: 'fp32', fusion: 'on', made })
+  if (precision === 'fp32') return plan ? [...steps, { precision, fusion: whole, given: true }] : steps
+
+  const own = onnxByPrecision(model.config)[precision] !== undefined
+  const reduced: Step[] = []
+  if (precision === 'fp16' || precision === 'bf16') {
+    const recipe = reducedRecipe(model, precision)
+    const emulated = own ? fingerprint.provider === 'cpu' : fingerprint.arithmetic === 'emulated'
+    // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
+    const sumsLow =
+      precision === 'fp16' && (emulated ? recipe.accumulate === 'fp16' : recipe.accumulate !== 'fp32')
+    const sums = sumsLow ? 'engine' : 'fp32'
+    if (sumsLow)
+      reduced.push({
+        ...{ precision, fusion: 'off', sums: 'fp32' },
+        made: { recipe: { ...recipe, accumulate: 'fp32' } },
+      })
+    reduced.push({ precision, fusion: 'off', sums, made })
+    if (fused && !own) reduced.push({ precision, fusion: 'on', sums, made })
+  } else if (!own) {
+    reduced.push({ precision, fusion: 'off', made })
+    if (fused) reduced.push({ precision, fusion: 'on', made })
+  }
+  if (plan) return [...steps, ...reduced, { precision, fusion: whole, given: true }]
+  if (!own) return [...steps, ...reduced]
+  const given: Step[] = [{ precision, fusion: 'off', given: true }]
+  if (fused) given.push({ precision, fusion: 'on', given: true })
+  return [...steps, ...reduced, ...given]
+}
+
+/** The run of a corner, or why it could not be. */
 async function cornerOf(
   model: Model,
   failing: Inference,
-  { precision, fusion }: Step,
-  recipe: ReducedRecipe | undefined,
-): Promise<Inference> {
-  if (precision === failing.precision && fusion === failing.fingerprint.fusion && recipe === undefined)
-    return failing
-  const { scene, engine } = failing
-  return inferModel(model, { scene, precision, fusion, engine }, recipe)
+  { precision, fusion, given }: Step,
+  made: MadeHere | undefined,
+): Promise<Inference | string> {
+  const { scene, engine, fingerprint } = failing
+  const asItFailed =
+    precision === failing.precision && fusion === fingerprint.fusion && made?.recipe === undefined
+  // where the config gives what failed, what is made here is another run
+  if (asItFailed && (given || !isGiven(model, failing))) return failing
+  try {
+    return await inferModel(model, { scene, precision, fusion, engine }, made)
+  } catch (thrown) {
+    if (thrown instanceof DepthgateError) return thrown.message
+    throw thrown
+  }
+}
+
+function isGiven(model: Model, { precision, engine }: Inference): boolean {
+  return (
+    isPlan(engineNamed(model, engine).settings) ||
+    (precision !== 'fp32' && onnxByPrecision(model.config)[precision] !== undefined)
+  )
 }
 
 /** Mean relative error of two maps, or degrees between two fields of view; NaN where they cannot be compared. */

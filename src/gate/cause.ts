@@ -1,10 +1,15 @@
 import type { Cause, Corner } from './verdict.ts'
 
 /** Names the cause: the step that first breaks the tolerance, or the steps that only together do. Pure. */
-export function decideCause(corners: readonly Corner[]): { cause: Cause; reason: string } {
-  const reduced = corners.filter(({ precision }) => precision !== 'fp32')
-  const exported = corners.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'off')
-  const fused = corners.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'on')
+export function decideCause(all: readonly Corner[]): { cause: Cause; reason: string } {
+  const corners = all.filter(({ problem }) => problem === undefined)
+  const made = corners.filter(({ given }) => !given)
+  const given = corners.filter(corner => corner.given)
+  // an int8 ONNX that the config gives stands for one that is made here
+  const own = made.filter(({ precision }) => precision !== 'fp32')
+  const reduced = own.length > 0 ? own : given.filter(({ precision }) => precision !== 'fp32')
+  const exported = made.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'off')
+  const fused = made.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'on')
   // summed in FP32, where the engine may do otherwise: what the format alone costs
   const rounded = reduced.find(({ fusion, sums }) => fusion === 'off' && sums !== 'engine')
   const summed = reduced.find(({ fusion, sums }) => fusion === 'off' && sums === 'engine')
@@ -41,9 +46,23 @@ export function decideCause(corners: readonly Corner[]): { cause: Cause; reason:
       cause: 'combination',
       reason: `FP32 with fusion and ${format} without keep the tolerance; only together they break it`,
     }
+  const guilty = given.find(({ pass }) => !pass)
+  if (guilty && reduced !== given && (guilty.fusion === 'off' || given.length === 1))
+    return {
+      cause: 'export',
+      reason: `what depthgate makes from the FP32 ONNX keeps the tolerance at ${guilty.precision}; what the config gives breaks it. Look at how it was made`,
+    }
+  if (guilty)
+    return {
+      cause: 'combination',
+      reason: `FP32 with fusion and ${guilty.precision} without keep the tolerance; only together they break it`,
+    }
   return {
     cause: 'unknown',
-    reason: 'every corner keeps the tolerance: what failed does not come back. Is the engine deterministic?',
+    reason:
+      corners.length < all.length
+        ? 'every corner that could be run keeps the tolerance of the config'
+        : "every corner keeps the config's tolerance: either only the limits of this call are broken, or what failed does not come back and the engine is not deterministic",
   }
 }
 

@@ -70,19 +70,18 @@ export function isInference(value: unknown): value is Inference {
   return typeof value === 'object' && value !== null && brand in value
 }
 
-/**
- * Runs the engine of one precision on one scene of a model.
- * @param recipe how the precision is made, in the place of the config's: a corner of an attribution
- */
-export async function inferModel(
-  model: Model,
-  options: InferOptions,
-  recipe?: ReducedRecipe,
-): Promise<Inference> {
+/** A corner of an attribution: what depthgate makes from the FP32 ONNX, also where the config gives an ONNX or a plan. */
+export interface MadeHere {
+  /** In the place of the config's. */
+  recipe?: ReducedRecipe
+}
+
+/** Runs the engine of one precision on one scene of a model. */
+export async function inferModel(model: Model, options: InferOptions, made?: MadeHere): Promise<Inference> {
   checkKeys(options, optionNames, 'infer')
   checkChoice(options.precision, precisions, 'infer: precision')
   checkChoice(options.fusion, ['on', 'off'], 'infer: fusion')
-  const { request, engine, notes } = await requestFor(model, options, recipe)
+  const { request, engine, notes } = await requestFor(model, options, made)
   return withEngine(request, async loaded => {
     const inference = await inferOn(model, options.scene, loaded, { engine, source: request.onnx })
     return { ...inference, notes: [...inference.notes, ...notes] }
@@ -93,11 +92,12 @@ export async function inferModel(
 export async function requestFor(
   model: Model,
   options: InferOptions,
-  recipe?: ReducedRecipe,
+  made?: MadeHere,
 ): Promise<{ request: EngineRequest; engine: string; notes: readonly string[] }> {
   const precision = options.precision ?? 'fp32'
-  const { name, settings } = engineNamed(model, options.engine)
-  const { notes, ...source } = await sourceFor(model, precision, settings, recipe)
+  const { name, settings: own } = engineNamed(model, options.engine)
+  const settings = made ? withoutPlan(own) : own
+  const { notes, ...source } = await sourceFor(model, precision, settings, made)
   const request: EngineRequest = {
     ...source,
     precision,
@@ -157,12 +157,19 @@ export async function inferOn(
   }
 }
 
+/** An engine that builds what it runs by the types of the ONNX. */
+function withoutPlan(settings: EngineSettings): EngineSettings {
+  if (settings.engine !== 'tensorrt') return settings
+  const { plan: _plan, typing: _typing, fp32Layers: _layers, ...rest } = settings
+  return rest
+}
+
 /** The file that an engine loads: the variant of the precision, but a prebuilt plan as it is, and FP32 where TensorRT chooses the types. */
 async function sourceFor(
   model: Model,
   precision: Precision,
   settings: EngineSettings,
-  recipe: ReducedRecipe | undefined,
+  made: MadeHere | undefined,
 ): Promise<Variant> {
   if (settings.engine === 'tensorrt' && settings.plan !== undefined) {
     const plan = typeof settings.plan === 'string' ? settings.plan : settings.plan[precision]
@@ -176,7 +183,7 @@ async function sourceFor(
   if (settings.engine === 'command' && !usesOnnx(settings))
     return { onnx: settings.command[0]!, emulated: false, notes: [] }
   const weak = settings.engine === 'tensorrt' && settings.typing === 'weak'
-  return variantFor(model, weak ? 'fp32' : precision, providerOf(settings), recipe)
+  return variantFor(model, weak ? 'fp32' : precision, providerOf(settings), made)
 }
 
 /** An output that nobody judges is a hole in the gate, unless the config says that it is meant. */

@@ -1,9 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { sha256, writeWhole } from '../base/files.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import { writeModel } from '../onnx/write.ts'
+
+/** Another depthgate may make the same variant otherwise: its entries are left alone. */
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 
 /** A model that can be made anew at any time. */
 export interface Entry<Facts> {
@@ -17,9 +21,6 @@ export interface Entry<Facts> {
   make(): Promise<{ model: ModelProto; facts: Facts }>
 }
 
-/** Raised when the same key would give other bytes: old entries are then left alone. */
-const edition = 2
-
 /**
  * The path of a made model and what its making found, from the folder or made now. Entries may be deleted at any time;
  * one that is not whole is made anew and never read. Two processes that make one at once write the same bytes, each puts
@@ -27,7 +28,7 @@ const edition = 2
  */
 export async function cachedModel<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts }> {
   const { folder, name, key, source, make } = entry
-  const path = join(folder, `${name}-${sha256([edition, ...key].join('\n')).slice(0, 32)}.onnx`)
+  const path = join(folder, `${name}-${sha256([version, ...key].join('\n')).slice(0, 32)}.onnx`)
   const found = sealed<Facts>(path)
   if (found) return { path, facts: found.facts }
   const { model, facts } = await make()

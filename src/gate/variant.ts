@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import type { Precision } from '../engines/engine.ts'
@@ -22,17 +22,18 @@ export interface Variant {
  * The ONNX that holds a precision: the config's own, or one that depthgate makes from the FP32 model by the precision's
  * recipe: strongly typed for an engine that computes in it, emulated for the CPU. What is made is kept in
  * `.depthgate/variants`, which may be deleted at any time; a damaged entry is made anew.
- * @param recipe in the place of the config's: a corner of an attribution
+ * @param made where it is given, no ONNX of the config is taken but the FP32 one
  */
 export async function variantFor(
   model: Model,
   precision: Precision,
   provider: string,
-  recipe?: ReducedRecipe,
+  made?: { recipe?: ReducedRecipe },
 ): Promise<Variant> {
   const { name, config, file, root } = model
   const own = onnxByPrecision(config)
-  const given = own[precision] ?? (precision === 'tf32' && provider !== 'cpu' ? own.fp32 : undefined)
+  const unchanged = precision === 'fp32' || (precision === 'tf32' && provider !== 'cpu')
+  const given = (made && !unchanged ? undefined : own[precision]) ?? (unchanged ? own.fp32 : undefined)
   if (given !== undefined) return { onnx: resolve(root, given), emulated: false, notes: [] }
   if (own.fp32 === undefined)
     throw new DepthgateError(
@@ -44,8 +45,13 @@ export async function variantFor(
       resolve(root, own.fp32),
       precision,
       provider === 'cpu',
-      recipe ?? reducedRecipe(model, precision),
+      made?.recipe ?? reducedRecipe(model, precision),
       join(root, '.depthgate/variants'),
+    )
+  if (precision === 'tf32')
+    throw new DepthgateError(
+      'config',
+      `${file}: model ${name} cannot run at tf32 on a CPU: it is arithmetic of GPUs. Give an engine on a GPU this precision, or take it out of \`precisions\``,
     )
   throw new DepthgateError(
     'config',
@@ -55,7 +61,7 @@ export async function variantFor(
 
 const making = new Map<string, Promise<Variant>>()
 
-/** Made once a process, also where several scenes ask for it together. */
+/** Made once where several scenes ask for it together. */
 function reducedVariant(
   onnx: string,
   format: RoundedFormat,
@@ -63,30 +69,27 @@ function reducedVariant(
   recipe: ReducedRecipe,
   folder: string,
 ): Promise<Variant> {
-  const { mtimeMs, size } = sourceFacts(onnx)
-  const told = recipeText(recipe)
-  const once = JSON.stringify([onnx, mtimeMs, size, format, emulated, told, folder])
+  if (!existsSync(onnx))
+    throw new DepthgateError(
+      'onnx',
+      `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
+    )
+  const entry = {
+    folder,
+    name: `${format}${emulated ? '-emulated' : ''}`,
+    key: [format, emulated ? 'emulated' : 'native', recipeText(recipe), hashOnnx(onnx)],
+    source: onnx,
+    make: () => makeReduced(onnx, format, emulated ? 'emulated' : 'native', recipe),
+  }
+  const once = JSON.stringify([folder, ...entry.key])
   let made = making.get(once)
   if (!made) {
-    made = cachedModel({
-      folder,
-      name: `${format}${emulated ? '-emulated' : ''}`,
-      key: [format, emulated ? 'emulated' : 'native', told, hashOnnx(onnx)],
-      source: onnx,
-      make: () => makeReduced(onnx, format, emulated ? 'emulated' : 'native', recipe),
-    }).then(({ path, facts }) => ({ onnx: path, emulated, notes: factNotes(format, facts) }))
+    made = cachedModel(entry)
+      .then(({ path, facts }) => ({ onnx: path, emulated, notes: factNotes(format, facts) }))
+      .finally(() => making.delete(once))
     making.set(once, made)
-    made.catch(() => making.delete(once))
   }
   return made
-}
-
-function sourceFacts(onnx: string): { mtimeMs: number; size: number } {
-  if (existsSync(onnx)) return statSync(onnx)
-  throw new DepthgateError(
-    'onnx',
-    `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
-  )
 }
 
 /** A recipe as text; a RegExp would be `{}` in JSON. */

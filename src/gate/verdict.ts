@@ -74,6 +74,10 @@ export interface Corner {
   arithmetic: Fingerprint['arithmetic']
   /** Where products are summed, for formats whose kernels may do either: in FP32, or as the engine does. */
   sums?: 'fp32' | 'engine'
+  /** What the config gives ready-made, an ONNX or a plan, beside corners that depthgate made from the FP32 ONNX. */
+  given?: true
+  /** Why it could not be run; its figures are NaN. */
+  problem?: string
   /** Whether it keeps the tolerance of the precision that failed. */
   pass: boolean
   /** Distance to the golden; NaN where a value is not finite. */

@@ -199,7 +199,7 @@ function outputTypes(
 ): Types | undefined {
   if (node.domain === 'com.microsoft') return sameAsInput.has(node.opType) ? undefined : []
   if (!isStandard(node.domain)) return []
-  if (bodies.length > 0) {
+  if (['If', 'Loop', 'Scan'].includes(node.opType) && bodies.length > 0) {
     const { body, table } = bodies[0]!
     const types = body.output.map(({ name, type }) => table.typeOf(name) ?? declaredType(type))
     // a Loop's body tells first whether to go on

@@ -1,5 +1,10 @@
 import { DepthgateError } from '../base/errors.ts'
-import { type ModelProto, type NodeProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
+import {
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  TensorProto_DataType,
+} from '../onnx/gen/onnx_pb.ts'
 import { freshNames, type PlacedNode, placedNodes, producersOf, sortedNodes } from '../onnx/graph.ts'
 import { attributeOf, castNode, describeNode, eachNode, isStandard, opsetOf } from '../onnx/nodes.ts'
 import { newestRaised, raiseOpset } from '../onnx/opset.ts'
@@ -63,7 +68,8 @@ export function convert(model: ModelProto, conversion: Conversion, file: string)
   const graph = model.graph!
   const placed = [...placedNodes(graph)]
   const places = new Map(placed.map(place => [place.node, place]))
-  const place = (node: NodeProto) => places.get(node)!
+  // what raising the opset adds has no place in the user's model
+  const place = (node: NodeProto) => places.get(node) ?? { node, id: 'added', weights: [] }
   const isKept = chooseNodes(keep, placed, 'keep')
   const sumsInFp32 = chooseWidened(conversion, placed)
 
@@ -79,16 +85,17 @@ export function convert(model: ModelProto, conversion: Conversion, file: string)
     nodes: graph.node.map(place),
     types,
     format,
-    opset: native ? opsetOf(model) : Number.POSITIVE_INFINITY,
-    constants: weights,
+    // an emulation plans as the native variant is planned, whose opset is raised
+    opset: format === 'bf16' ? neededOpset(model) : opsetOf(model),
+    constants: new Set([...weights, ...constantOutputs(graph)]),
     keep: isKept,
   })
+  const kept = keptNodes(graph.node.map(place), fates, producersOf(graph), file)
   if (fates.every(({ type }) => type !== 'reduced'))
     throw new DepthgateError(
       'precision',
-      `${file}: not one of its nodes would compute in ${format}: ${fates.length === 0 ? 'it has none' : 'all are kept'}. Keep fewer`,
+      `${file}: not one of its nodes would compute in ${format}: ${kept.length === 0 ? 'none reads or writes float32' : [...new Set(kept.map(({ node, reason }) => `${node}: ${reason}`))].slice(0, 5).join('; ')}`,
     )
-  const kept = keptNodes(graph.node.map(place), fates, producersOf(graph), file)
   const demand = demandOf(graph, fates, isFloat, sumsInFp32, opsetOf(model))
   const fresh = freshNames(graph)
   const reducedName = remembered(name => fresh(`${name}/${format}`))
@@ -199,16 +206,31 @@ function neededOpset(model: ModelProto): number {
   return needed
 }
 
+/** What Constant nodes of other types than float32 write. */
+function constantOutputs({ node }: GraphProto): string[] {
+  return node.filter(({ opType }) => opType === 'Constant').flatMap(({ output }) => output)
+}
+
 /** Which nodes sum in FP32 by Casts around them. */
 function chooseWidened(
   { arithmetic, accumulate = 'engine' }: Conversion,
   placed: readonly PlacedNode[],
 ): (node: NodeProto) => boolean {
+  const isProduct = ({ opType }: NodeProto) => products.has(opType)
+  const where = 'accumulate.fp32'
+  const listed =
+    typeof accumulate === 'object'
+      ? placed.filter(chooseNodes(accumulate.fp32, placed, where)).map(({ node }) => node)
+      : []
+  if (typeof accumulate === 'object' && !listed.some(isProduct))
+    throw new DepthgateError(
+      'precision',
+      `${where} ${accumulate.fp32.join(', ')}: names no product. It is for ${[...products].join(', ')}`,
+    )
   if (arithmetic === 'emulated' || accumulate === 'engine') return () => false
-  if (accumulate === 'fp32') return ({ opType }) => products.has(opType)
-  const chosen = chooseNodes(accumulate.fp32, placed, 'accumulate.fp32')
-  const nodes = new Set(placed.filter(chosen).map(({ node }) => node))
-  return node => products.has(node.opType) && nodes.has(node)
+  if (accumulate === 'fp32') return isProduct
+  const nodes = new Set(listed)
+  return node => isProduct(node) && nodes.has(node)
 }
 
 /** The nodes with floats that stay FP32. Throws where the type of a tensor cannot be told. */

@@ -56,7 +56,8 @@ export function allowedSince(format: RoundedFormat, operator: string): number {
 
 /** Inputs that stay float32 in a reduced node, by their index: sizes, coordinates and rates, not data. */
 export function fixedInputs(operator: string, opset: number): readonly number[] {
-  if (operator === 'Pow') return opset < 15 ? [1] : []
+  // before 12 base and exponent have one type, from 15 on the exponent may be bf16
+  if (operator === 'Pow') return opset >= 12 && opset < 15 ? [1] : []
   return { Resize: [1, 2], Upsample: [1], Dropout: [1] }[operator] ?? []
 }
 

@@ -61,17 +61,21 @@ export function attributionText({ attribution, pass: kept, fingerprint }: Verdic
   const { cause, reason, output, unit, corners } = attribution
   const head = ['', '', '', colors.dim(`${output} ${unit}`), colors.dim('added by the step')]
   const bothSums = new Set(corners.map(({ sums }) => sums)).has('engine')
-  const rows = corners.map(({ precision, fusion, arithmetic, sums, pass: keeps, error, added }) => [
-    keeps ? pass() : fail(),
-    `${precision}${arithmetic === 'emulated' ? ' emulated' : ''}`,
-    // told only where it tells corners apart
-    `${bothSums && sums ? `summed in ${sums === 'fp32' ? 'fp32' : precision}, ` : ''}fusion ${fusion}`,
-    figure(error),
-    figure(added),
-  ])
+  const rows = corners.map(
+    ({ precision, fusion, arithmetic, sums, given, problem, pass: keeps, error, added }) => [
+      problem !== undefined ? '?' : keeps ? pass() : fail(),
+      `${precision}${given ? ' as given' : arithmetic === 'emulated' && precision !== 'fp32' ? ' emulated' : ''}`,
+      // told only where it tells corners apart
+      `${bothSums && sums ? `summed in ${sums === 'fp32' ? 'fp32' : precision}, ` : ''}fusion ${fusion}`,
+      ...(problem !== undefined ? ['not run', ''] : [figure(error), figure(added)]),
+    ],
+  )
   return [
     ...(kept ? [] : [`${colors.bold(`cause: ${cause}`)}. ${reason}`]),
     ...table([head, ...rows], ['left', 'left', 'left', 'right', 'right']),
+    ...corners.flatMap(({ precision, problem }) =>
+      problem === undefined ? [] : [`? ${precision}: ${problem}`],
+    ),
   ]
 }
 

@@ -83,14 +83,12 @@ describe('variants', () => {
     expect(await variantFor(model, 'fp32', 'cpu')).toMatchObject({ emulated: false })
   })
 
-  test.each(['int8', 'fp8', 'tf32'] as const)(
-    '%s is not made, and not passed off as something else',
-    async precision => {
-      await expect(variantFor(project().model, precision, 'cpu')).rejects.toThrow(
-        `model tiny has no ONNX of precision ${precision}`,
-      )
-    },
-  )
+  test('tf32 is arithmetic of GPUs, and not passed off as something else', async () => {
+    await expect(variantFor(project().model, 'tf32', 'cpu')).rejects.toThrow(
+      'model tiny cannot run at tf32 on a CPU',
+    )
+    expect(await variantFor(project().model, 'tf32', 'cuda')).toMatchObject({ emulated: false })
+  })
 
   test('for an engine that computes in the format the ONNX is of that format', async () => {
     const { onnx, emulated } = await variantFor(project().model, 'fp16', 'cuda')
