@@ -3,7 +3,12 @@ import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { floatsOf, setFloats } from '../../../src/onnx/floats.ts'
-import { TensorProtoSchema, TensorProto_DataType as Type } from '../../../src/onnx/gen/onnx_pb.ts'
+import {
+  FunctionProtoSchema,
+  SparseTensorProtoSchema,
+  TensorProtoSchema,
+  TensorProto_DataType as Type,
+} from '../../../src/onnx/gen/onnx_pb.ts'
 import { isExternal, tensorBytes, tensorsOf } from '../../../src/onnx/tensors.ts'
 import { errorOf } from '../../helpers/error-of.ts'
 import { elsewhere, inline, modelWith, writeNumbers } from '../../helpers/external.ts'
@@ -158,9 +163,15 @@ describe('the bytes of a tensor', () => {
   })
 })
 
-test('every tensor of a model is visited: initialisers, bodies, Constant nodes', () => {
-  const [a, b, c] = ['a', 'b', 'c'].map(name => inline(name, Float32Array.of(1)))
-  expect([...tensorsOf(modelWith([a!], b, c))]).toEqual([a, b, c])
+test('every tensor of a model is visited: initialisers, sparse ones, bodies, Constant nodes, functions', () => {
+  const [a, b, c, d, e, f, g] = [...'abcdefg'].map(name => inline(name, Float32Array.of(1)))
+  const model = modelWith([a!], b, c)
+  const [branch] = modelWith([], d).graph!.node
+  const constant = modelWith([], undefined, e).graph!.node[0]!.attribute[0]!.g!.node
+  model.functions = [create(FunctionProtoSchema, { node: [branch!, ...constant] })]
+  model.graph!.sparseInitializer = [create(SparseTensorProtoSchema, { values: f!, indices: g! })]
+  expect(new Set(tensorsOf(model))).toEqual(new Set([a, b, c, d, e, f, g]))
+  expect([...tensorsOf(model)]).toHaveLength(7)
 })
 
 function bytes(values: { buffer: ArrayBufferLike }): Uint8Array {
