@@ -26,8 +26,7 @@ export function halfToFloat(bits: Uint16Array): Float32Array {
  * of the same sign. A NaN keeps the payload bits that fit.
  */
 export function floatToHalf(values: FloatArray): Uint16Array {
-  if (values.BYTES_PER_ELEMENT === 4)
-    return halvesOf(new Int32Array(values.buffer, values.byteOffset, values.length), halfOf)
+  if (values.BYTES_PER_ELEMENT === 4) return halvesOf(values as Float32Array, halfOf)
   const halves = new Uint16Array(values.length)
   const float = new Float32Array(1)
   const word = new Int32Array(float.buffer)
@@ -43,13 +42,20 @@ export function floatToHalf(values: FloatArray): Uint16Array {
 }
 
 /**
- * float32 words as halves. Words whose result is a normal half, nearly all that networks hold, are rounded here; all
- * others go to `otherwise`: zeros, results that are subnormal or infinite, NaN. Words are signed, as V8 passes those to
- * functions without making objects of them.
+ * float32 values, or their bytes at any offset, as halves. Words whose result is a normal half, nearly all that networks
+ * hold, are rounded here; all others go to `otherwise`: zeros, results that are subnormal or infinite, NaN.
  */
-export function halvesOf(words: Int32Array, otherwise: (word: number) => number): Uint16Array {
-  const halves = new Uint16Array(words.length)
-  for (let i = 0; i < halves.length; i++) {
+export function halvesOf(
+  values: Float32Array | Uint8Array,
+  otherwise: (word: number) => number,
+): Uint16Array {
+  const halves = new Uint16Array(values.byteLength / 4)
+  eachPart(values, (words, start) => roundWords(words, halves.subarray(start), otherwise))
+  return halves
+}
+
+function roundWords(words: Int32Array, halves: Uint16Array, otherwise: (word: number) => number): void {
+  for (let i = 0; i < words.length; i++) {
     const word = words[i]!
     const magnitude = word & 0x7fffffff
     halves[i] =
@@ -58,7 +64,24 @@ export function halvesOf(words: Int32Array, otherwise: (word: number) => number)
         ? ((word >>> 16) & 0x8000) | rounded(magnitude - 0x38000000, 13)
         : otherwise(word)
   }
-  return halves
+}
+
+/**
+ * The words of float32 values, a part at a time in one small piece of memory: no copy of a large weight whose bytes lie at
+ * an odd offset. Words are signed, as V8 passes those to functions without making objects of them.
+ */
+export function eachPart(
+  values: Float32Array | Uint8Array,
+  use: (words: Int32Array, start: number) => void,
+): void {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  const words = new Int32Array(Math.min(bytes.length / 4, 1 << 14))
+  const copy = new Uint8Array(words.buffer)
+  for (let at = 0; at < bytes.length; at += copy.length) {
+    const part = bytes.subarray(at, at + copy.length)
+    copy.set(part)
+    use(part.length === copy.length ? words : words.subarray(0, part.length / 4), at / 4)
+  }
 }
 
 /** Any float32 word as a half. */

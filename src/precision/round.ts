@@ -1,4 +1,4 @@
-import { halfOf, halfToFloat, halvesOf } from '../depth/half.ts'
+import { eachPart, halfOf, halfToFloat, halvesOf } from '../depth/half.ts'
 
 /** Number formats that tensors can be rounded to on a CPU. */
 export const roundedFormats = ['fp16', 'bf16'] as const
@@ -22,11 +22,14 @@ export interface Bits {
   flushed: number
 }
 
+/** Values as float32, or their bytes at any offset: those of a file need not be copied to a place where they are aligned. */
+type Floats = Float32Array | Uint8Array
+
 /**
  * Rounds to nearest, ties to even; ±Inf, NaN and the sign of zero stay. Finite values beyond the format's largest become
  * it, values too small become zero, or without `flushTiny` the format's smallest.
  */
-export function roundTo(format: RoundedFormat, values: Float32Array, { flushTiny = true } = {}): Rounded {
+export function roundTo(format: RoundedFormat, values: Floats, { flushTiny = true } = {}): Rounded {
   const toBits = format === 'fp16' ? toHalfBits : toBfloat16Bits
   const { bits, clamped, flushed } = toBits(values, { flushTiny })
   return { values: format === 'fp16' ? halfToFloat(bits) : bfloat16ToFloat(bits), clamped, flushed }
@@ -37,10 +40,10 @@ export function roundTo(format: RoundedFormat, values: Float32Array, { flushTiny
  * ±65504; others than zero up to 2^-25 become ±2^-24, or ±0 with `flushTiny`: a weight that someone divides by must not
  * become zero.
  */
-export function toHalfBits(values: Float32Array, { flushTiny = false } = {}): Bits {
+export function toHalfBits(values: Floats, { flushTiny = false } = {}): Bits {
   let clamped = 0
   let flushed = 0
-  const bits = halvesOf(wordsOf(values), word => {
+  const bits = halvesOf(values, word => {
     if (word << 1 === 0) return word >>> 16
     const half = halfOf(word)
     if ((half & 0x7fff) === 0) {
@@ -60,37 +63,35 @@ export function toHalfBits(values: Float32Array, { flushTiny = false } = {}): Bi
  * bfloat16 bit patterns, rounded to nearest, ties to even. ±Inf, NaN and ±0 stay. Finite values that would round to
  * infinity become the largest, ±3.39e38; others than zero up to 2^-134 become ±2^-133, or ±0 with `flushTiny`.
  */
-export function toBfloat16Bits(values: Float32Array, { flushTiny = false } = {}): Bits {
-  const words = wordsOf(values)
-  const bits = new Uint16Array(words.length)
+export function toBfloat16Bits(values: Floats, { flushTiny = false } = {}): Bits {
+  const bits = new Uint16Array(values.byteLength / 4)
   let clamped = 0
   let flushed = 0
-  for (let i = 0; i < bits.length; i++) {
-    const word = words[i]!
-    const magnitude = word & 0x7fffffff
-    // bfloat16 is the upper half of a float32: half of the last kept bit is added, for a tie only where that makes it even
-    let upper = (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
-    // one comparison for what does not round to a number or rounds to zero
-    if ((magnitude - 0x8001) >>> 0 >= 0x7f7f8000 - 0x8001) {
-      // a NaN whose payload lies in the lower half would be cut to infinity
-      if (magnitude > 0x7f800000) upper = (word >>> 16) | 0x40
-      else if (magnitude >= 0x7f7f8000 && magnitude < 0x7f800000) {
-        clamped++
-        upper--
-      } else if (magnitude > 0 && magnitude <= 0x8000) {
-        flushed++
-        if (!flushTiny) upper |= 1
+  eachPart(values, (words, start) => {
+    const part = bits.subarray(start)
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i]!
+      const magnitude = word & 0x7fffffff
+      // bfloat16 is the upper half of a float32: half of the last kept bit is added, for a tie only where that makes it even
+      let upper = (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
+      // one comparison for what does not round to a number or rounds to zero
+      if ((magnitude - 0x8001) >>> 0 >= 0x7f7f8000 - 0x8001) {
+        // a NaN whose payload lies in the lower half would be cut to infinity
+        if (magnitude > 0x7f800000) upper = (word >>> 16) | 0x40
+        else if (magnitude >= 0x7f7f8000 && magnitude < 0x7f800000) {
+          clamped++
+          upper--
+        } else if (magnitude > 0 && magnitude <= 0x8000) {
+          flushed++
+          if (!flushTiny) upper |= 1
+        }
       }
+      part[i] = upper
     }
-    bits[i] = upper
-  }
+  })
   return { bits, clamped, flushed }
 }
 
 function bfloat16ToFloat(bits: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(bits, upper => upper << 16).buffer)
-}
-
-function wordsOf(values: Float32Array): Int32Array {
-  return new Int32Array(values.buffer, values.byteOffset, values.length)
 }
