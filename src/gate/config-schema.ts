@@ -1,6 +1,8 @@
 import { segment } from '../base/names.ts'
 import { precisions } from '../engines/engine.ts'
 import { engineSchema } from '../engines/settings-schema.ts'
+import { calibrationMethods } from '../precision/calibration.ts'
+import { quantizedOperators } from '../precision/quantize-plan.ts'
 import { limitNames, takesPercent } from './tolerance.ts'
 
 const text = { type: 'string', minLength: 1 } as const
@@ -62,6 +64,33 @@ const reducedRecipe = {
   additionalProperties: false,
 } as const
 
+const quantizedRecipe = {
+  type: 'object',
+  properties: {
+    operators: { type: 'array', items: { enum: quantizedOperators }, minItems: 1, uniqueItems: true },
+    keep: patterns,
+    keepFirst: { type: 'boolean' },
+    keepLast: { type: 'boolean' },
+    attention: { type: 'boolean' },
+    residual: { type: 'boolean' },
+    calibration: {
+      type: 'object',
+      properties: {
+        method: { enum: calibrationMethods },
+        percentile: { type: 'number', exclusiveMinimum: 0, maximum: 100 },
+        scenes: { type: 'array', items: text },
+      },
+      additionalProperties: false,
+    },
+    // JSON Schema has no word for a function: what is none of its types
+    calibrator: {
+      anyOf: [{ not: { type: ['array', 'boolean', 'null', 'number', 'object', 'string'] } }],
+      description: 'a function (tensor, histogram) => range',
+    },
+  },
+  additionalProperties: false,
+} as const
+
 /** The single definition of depthgate.config. Published as depthgate/schema/config.schema.json. */
 export const configSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -115,7 +144,12 @@ export const configSchema = {
           fusion: { enum: ['on', 'off'] },
           recipes: {
             type: 'object',
-            properties: { fp16: reducedRecipe, bf16: reducedRecipe },
+            properties: {
+              fp16: reducedRecipe,
+              bf16: reducedRecipe,
+              int8: quantizedRecipe,
+              fp8: quantizedRecipe,
+            },
             additionalProperties: false,
           },
           precisions: { type: 'array', items: { enum: precisions }, minItems: 1, uniqueItems: true },

@@ -1,6 +1,6 @@
 import type { Fusion, Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
-import type { ReducedRecipe } from './recipe.ts'
+import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
 import type { Tolerance } from './tolerance.ts'
 
 /** The pixels that count, by the golden's value in the output's own unit; both ends inclusive. */
@@ -34,7 +34,12 @@ export interface ModelConfig {
   /** By default `on`. */
   fusion?: Fusion
   /** How depthgate makes a precision from the FP32 model. */
-  recipes?: { fp16?: ReducedRecipe; bf16?: ReducedRecipe }
+  recipes?: {
+    fp16?: ReducedRecipe
+    bf16?: ReducedRecipe
+    int8?: QuantizedRecipe
+    fp8?: QuantizedRecipe
+  }
   /** What `depthgate gate` runs; by default every precision that `onnx` names, `fp32` for a single path. */
   precisions?: Precision[]
   /** Ground truth, for the question of task quality that is kept apart from fidelity. */

@@ -1,4 +1,7 @@
+import type { CalibrationMethod, Calibrator } from '../precision/calibration.ts'
 import type { NodePattern } from '../precision/keep.ts'
+import type { QuantizeChoice } from '../precision/quantize-plan.ts'
+import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { Model } from './config.ts'
 
 /** How depthgate makes the fp16 or bf16 variant of a model. */
@@ -17,5 +20,24 @@ export interface ReducedRecipe {
 
 /** The recipe of a model's precision; empty where the config has none. */
 export function reducedRecipe({ config }: Model, precision: 'fp16' | 'bf16'): ReducedRecipe {
+  return config.recipes?.[precision] ?? {}
+}
+
+/** How depthgate makes the int8 or fp8 variant of a model; the other keys choose what is quantised. */
+export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
+  calibration?: {
+    /** How ranges of activations are found. */
+    method?: CalibrationMethod
+    /** Which share of the values `percentile` keeps, in per cent; by default 99.99. */
+    percentile?: number
+    /** By default all scenes of the model's golden. */
+    scenes?: string[]
+  }
+  /** Finds ranges in the place of a method. Its text is part of the variant's key; what it reads elsewhere is not. */
+  calibrator?: Calibrator
+}
+
+/** The recipe of a model's quantised precision; empty where the config has none. */
+export function quantizedRecipe({ config }: Model, precision: QuantizedFormat): QuantizedRecipe {
   return config.recipes?.[precision] ?? {}
 }

@@ -57,6 +57,7 @@ function channelAxis(node: NodeProto, dims: readonly number[]): number | undefin
     case 'Gemm':
       return (attributeOf(node, 'transB')?.i ?? 0n) === 0n ? 1 : 0
     default:
-      return dims.length > 1 ? dims.length - 1 : undefined
+      // ONNX Runtime's fused kernels take scales for each column from a matrix only, not from a batch of them
+      return dims.length === 2 ? 1 : undefined
   }
 }

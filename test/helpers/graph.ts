@@ -11,6 +11,7 @@ import {
   type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  type TensorProto,
   TensorProto_DataType,
   TensorProtoSchema,
   type ValueInfoProto,
@@ -18,9 +19,16 @@ import {
 } from '../../src/onnx/gen/onnx_pb.ts'
 import { encodeModel } from '../../src/onnx/model.ts'
 
-type AttributeValue = number | string | number[] | GraphProto | { float: number } | { reference: string }
+type AttributeValue =
+  | number
+  | string
+  | number[]
+  | GraphProto
+  | { float: number }
+  | { tensor: Weight }
+  | { reference: string }
 
-/** A node; whole numbers become INT and INTS attributes, `{ float }` FLOAT, graphs bodies. */
+/** A node; whole numbers become INT and INTS attributes, `{ float }` FLOAT, `{ tensor }` TENSOR, graphs bodies. */
 export function nodeOf(
   opType: string,
   input: string[],
@@ -39,6 +47,7 @@ function attributeOf(name: string, value: AttributeValue): AttributeProto {
   else if (typeof value === 'string') Object.assign(made, { type: type.STRING, s: Buffer.from(value) })
   else if (Array.isArray(value)) Object.assign(made, { type: type.INTS, ints: value.map(BigInt) })
   else if ('float' in value) Object.assign(made, { type: type.FLOAT, f: value.float })
+  else if ('tensor' in value) Object.assign(made, { type: type.TENSOR, t: tensorOf('', value.tensor) })
   else if ('reference' in value) Object.assign(made, { type: type.INTS, refAttrName: value.reference })
   else Object.assign(made, { type: type.GRAPH, g: value })
   return made
@@ -84,16 +93,16 @@ export function graphOf({ nodes, inputs = [], outputs, weights = {} }: GraphInit
     node: nodes,
     input: inputs.map(portOf),
     output: outputs.map(portOf),
-    initializer: Object.entries(weights).map(([name, { dims, values, type = TensorProto_DataType.FLOAT }]) =>
-      create(TensorProtoSchema, {
-        name,
-        dims: dims.map(BigInt),
-        dataType: type,
-        ...(type === TensorProto_DataType.INT64
-          ? { int64Data: values.map(BigInt) }
-          : { floatData: [...values] }),
-      }),
-    ),
+    initializer: Object.entries(weights).map(([name, weight]) => tensorOf(name, weight)),
+  })
+}
+
+function tensorOf(name: string, { dims, values, type = TensorProto_DataType.FLOAT }: Weight): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dims: dims.map(BigInt),
+    dataType: type,
+    ...(type === TensorProto_DataType.INT64 ? { int64Data: values.map(BigInt) } : { floatData: [...values] }),
   })
 }
 

@@ -144,7 +144,9 @@ function port(metadata: ort.InferenceSession.ValueMetadata): Port {
 }
 
 function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {
-  if (providerOf(engine) !== 'cpu' || (precision !== 'fp16' && precision !== 'bf16')) return []
+  if (providerOf(engine) !== 'cpu') return []
+  if (precision === 'fp8') return ['FP8 is rounded where the ONNX quantises; products are computed in FP32']
+  if (precision !== 'fp16' && precision !== 'bf16') return []
   const name = precision.toUpperCase()
   return [
     emulated

@@ -6,6 +6,7 @@ import type { ModelProto } from '../../onnx/gen/onnx_pb.ts'
 import { checkTaps, encodeTapped } from '../../onnx/taps.ts'
 import { loadPieces } from './memory.ts'
 import { floats } from './session.ts'
+import { tensorShapes } from './shapes.ts'
 
 /** One input to run. It is read anew for every batch of tensors, so that a thousand pictures need not be held. */
 export interface TapInput {
@@ -64,16 +65,14 @@ export function batchesOf(tensors: readonly { name: string; bytes: number }[], b
   return batches
 }
 
-/** What tensors take as float32, from a session that is never run. */
+/** What tensors take as float32. */
 async function sizesOf(
   model: ModelProto,
   tensors: readonly string[],
   unknown: number,
   file: string,
 ): Promise<{ name: string; bytes: number }[]> {
-  const session = await loadPieces(encodeTapped(model, tensors), file)
-  const shapes = new Map(session.outputMetadata.map(port => [port.name, port.isTensor ? port.shape : []]))
-  await session.release()
+  const shapes = await tensorShapes(model, file, tensors)
   return tensors.map(name => {
     const bytes = shapes.get(name)!.reduce<number>((product, length) => product * Number(length), 4)
     // the length of an axis that is not known is a name

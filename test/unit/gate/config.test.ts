@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findModel, loadConfig, precisionsOf, sceneNames } from '../../../src/gate/config.ts'
 import { planGate } from '../../../src/gate/plan.ts'
+import { emptyHistogram } from '../../../src/precision/histogram.ts'
 import { repo, temporaryFolder, tinyProject, writeConfig } from '../../helpers/files.ts'
 
 const loadFrom = (folder: string, file = 'depthgate.config.json') => loadConfig(join(folder, file))
@@ -25,6 +26,21 @@ describe('the config', () => {
     } finally {
       process.chdir(here)
     }
+  })
+
+  test('may hold functions and patterns', () => {
+    const folder = temporaryFolder()
+    writeFileSync(
+      join(folder, 'depthgate.config.ts'),
+      `import { defineConfig } from 'depthgate/config'
+       export default defineConfig({ models: { a: { onnx: 'a', recipes: { int8: {
+         keep: [/^head/],
+         calibrator: (tensor, { max }) => (tensor === 'x' ? 1 : max),
+       } } } } })`,
+    )
+    const { int8 } = loadFrom(folder, 'depthgate.config.ts').config.models.a!.recipes!
+    expect(int8!.keep).toEqual([/^head/])
+    expect(int8!.calibrator!('y', { ...emptyHistogram(), max: 3 })).toBe(3)
   })
 
   const wrong: [string, object, RegExp][] = [
@@ -80,6 +96,31 @@ describe('the config', () => {
       'a command without one',
       { models: { a: { onnx: 'a' } }, engines: { app: { engine: 'command' } } },
       /engines\.app: lacks "command"$/,
+    ],
+    [
+      'a calibration method that is not known',
+      { models: { a: { onnx: 'a', recipes: { int8: { calibration: { method: 'mean' } } } } } },
+      /recipes\.int8\.calibration\.method: is "mean", expected one of min-max, percentile, entropy$/m,
+    ],
+    [
+      'a percentile that keeps nothing',
+      { models: { a: { onnx: 'a', recipes: { fp8: { calibration: { percentile: 0 } } } } } },
+      /recipes\.fp8\.calibration\.percentile: 0 must be > 0/,
+    ],
+    [
+      'an operator that is not quantised',
+      { models: { a: { onnx: 'a', recipes: { int8: { operators: ['Softmax'] } } } } },
+      /recipes\.int8\.operators\.0: is "Softmax", expected one of Conv, ConvTranspose, Gemm, MatMul$/m,
+    ],
+    ...[3, 'max', { max: 1 }, [1]].map((calibrator): [string, object, RegExp] => [
+      `${JSON.stringify(calibrator)} as a calibrator`,
+      { models: { a: { onnx: 'a', recipes: { int8: { calibrator } } } } },
+      /recipes\.int8\.calibrator: is .*, expected a function \(tensor, histogram\) => range/,
+    ]),
+    [
+      'a key of another recipe',
+      { models: { a: { onnx: 'a', recipes: { int8: { accumulate: 'fp32' } } } } },
+      /recipes\.int8: "accumulate" is unknown here/,
     ],
     [
       'an unknown fusion',
