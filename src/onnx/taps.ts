@@ -30,10 +30,15 @@ export function checkTaps(model: ModelProto, tensors: readonly string[], file: s
         `${where} cannot be tapped: no node of the main graph writes it${didYouMean(tensor, [...written])}`,
       )
     const type = types.typeOf(tensor)
+    if (type === undefined)
+      throw new DepthgateError(
+        'onnx',
+        `${where} cannot be tapped: it is of unknown type. Write the types into the model with Python's onnx.shape_inference, or as its value_info`,
+      )
     if (!readable.has(type))
       throw new DepthgateError(
         'onnx',
-        `${where} cannot be tapped: it is ${type === undefined ? 'of unknown type' : typeof type === 'string' ? type : TensorProto_DataType[type].toLowerCase()}, and only float32, float16 and float64 may be fetched`,
+        `${where} cannot be tapped: it is ${typeof type === 'string' ? type : TensorProto_DataType[type].toLowerCase()}, and only float32, float16 and float64 may be fetched`,
       )
   }
 }
