@@ -30,7 +30,7 @@ export const bench: Command = {
   --rebuilds N         build each plan N times more and tell how time and error spread
   --pytorch FILE.py:FACTORY   time the PyTorch network as well, at each precision that it has: ${pytorchPrecisions.join(', ')}
   --compile            and once more through torch.compile
-  --python PROGRAM     that has torch, by default python3
+  --python PROGRAM     that has torch (DEPTHGATE_PYTHON, else python3)
   --recommend          print the fastest that passes, and why the faster ones fail
   --config FILE        by default the depthgate.config.* of this folder or one above
   --json               print the figures as JSON
@@ -51,7 +51,7 @@ Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could 
       rebuilds: { type: 'string', default: '0' },
       pytorch: { type: 'string' },
       compile: { type: 'boolean', default: false },
-      python: { type: 'string', default: 'python3' },
+      python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
       recommend: { type: 'boolean', default: false },
       config: { type: 'string' },
       json: { type: 'boolean', default: false },

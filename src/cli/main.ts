@@ -20,6 +20,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   capture: async () => (await import('./capture.ts')).capture,
   convert: async () => (await import('./convert.ts')).convert,
   bench: async () => (await import('./bench.ts')).bench,
+  doctor: async () => (await import('./doctor.ts')).doctor,
   import: async () => (await import('./import.ts')).importCommand,
 }
 

@@ -19,7 +19,7 @@ export interface OnnxRuntimeSettings extends Common {
 /** TensorRT through its official Python bindings, in a process of its own. */
 export interface TensorrtSettings extends Common {
   engine: 'tensorrt'
-  /** The Python that has `tensorrt`; by default `python3`. */
+  /** The Python that has `tensorrt`; by default that of DEPTHGATE_PYTHON, else `python3`. */
   python?: string
   /** Number of the GPU; by default 0. */
   device?: number

@@ -30,7 +30,7 @@ async function faultOf(promise: Promise<unknown>): Promise<string> {
 
 describe('is a named error:', () => {
   test('an operator that TensorRT does not know, in its own words', async () => {
-    expect(await faultOf(inferModel(tiny('fixtures/edges/custom-domain.onnx'), { scene: 'waves' }))).toMatch(
+    expect(await faultOf(inferModel(tiny('fixtures/edges/sequence.onnx'), { scene: 'waves' }))).toMatch(
       /tiny\.onnx: TensorRT cannot build it at fp32: its parser refuses the ONNX:\n.+\nExport without that operator/s,
     )
   })
@@ -70,7 +70,7 @@ describe('is a named error:', () => {
 
 test('a network that cannot be built breaks its case, and the others go on', async () => {
   const folder = tinyProject()
-  cpSync(join(repo, 'fixtures/edges/custom-domain.onnx'), join(folder, 'models/odd.onnx'))
+  cpSync(join(repo, 'fixtures/edges/sequence.onnx'), join(folder, 'models/odd.onnx'))
   cpSync(join(folder, 'golden/tiny'), join(folder, 'golden/odd'), { recursive: true })
   writeConfig(folder, {
     engines: { trt: { engine: 'tensorrt', python, optimizationLevel: 0 } },

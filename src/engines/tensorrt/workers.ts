@@ -48,7 +48,7 @@ export function startWorker(settings: TensorrtSettings, tf32 = false): WorkerPro
 }
 
 function pythonOf({ python }: TensorrtSettings): string {
-  return python ?? 'python3'
+  return python ?? process.env.DEPTHGATE_PYTHON ?? 'python3'
 }
 
 const running = new Map<string, Promise<TensorrtWorker | Obstacle>>()

@@ -1,0 +1,28 @@
+import { defineConfig } from 'depthgate/config'
+
+/** The bundled network on a GPU host, for `depthgate gate --config` and `depthgate bench --config`. */
+export default defineConfig({
+  engines: {
+    trt: { engine: 'tensorrt' },
+    'trt-weak': { engine: 'tensorrt', typing: 'weak', precisions: ['fp16', 'int8'] },
+    'ort-cuda': {
+      engine: 'onnxruntime',
+      provider: 'cuda',
+      precisions: ['fp32', 'tf32', 'fp16'],
+      optional: true,
+    },
+    'ort-tensorrt': { engine: 'onnxruntime', provider: 'tensorrt', precisions: ['tf32'], optional: true },
+  },
+  models: {
+    pocket: {
+      onnx: '../../models/pocket/pocket.onnx',
+      golden: '../../golden/pocket',
+      input: 'image',
+      precisions: ['fp32', 'tf32', 'fp16', 'bf16', 'int8'],
+      outputs: {
+        inverse_depth: { range: { min: 0.01 } },
+        depth: { range: { min: 0.1, max: 60 }, tolerance: { bf16: { rmse: '15%' } } },
+      },
+    },
+  },
+})
