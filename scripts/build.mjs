@@ -9,7 +9,9 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/pack
 rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 cpSync('src/golden/capture.py', 'dist/golden/capture.py')
-for (const file of readdirSync('src/engines/worker', { recursive: true }).filter(name => name.endsWith('.py')))
+for (const file of readdirSync('src/engines/worker', { recursive: true }).filter(name =>
+  name.endsWith('.py'),
+))
   cpSync(join('src/engines/worker', file), join('dist/engines/worker', file))
 chmodSync('dist/cli/main.js', 0o755)
 

@@ -56,6 +56,6 @@ export function checkOutput(
     )
 }
 
-export function describePort({ name, type, shape }: Port): string {
+function describePort({ name, type, shape }: Port): string {
   return `${name} (${type} ${shape.join('×') || 'scalar'})`
 }

@@ -40,7 +40,7 @@ export function providerOptions({
  * Whether FP32 products are computed in TF32, as far as it is known. ONNX Runtime's GPU kernels do so by default, and only
  * a variable that NVIDIA's libraries read when they are loaded keeps them from it.
  */
-export function tf32State(override: string | undefined): 'on' | 'off' {
+function tf32State(override: string | undefined): 'on' | 'off' {
   return override === '0' ? 'off' : 'on'
 }
 

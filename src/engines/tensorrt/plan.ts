@@ -78,7 +78,7 @@ export function planKey(job: BuildJob, onnxHash: string, host: Host, calibration
 }
 
 /** What the worker is to build. */
-export function jobOf(request: EngineRequest, settings: TensorrtSettings): BuildJob {
+function jobOf(request: EngineRequest, settings: TensorrtSettings): BuildJob {
   const { typing = 'strong', optimizationLevel, workspaceMiB, timingCache, fp32Layers } = settings
   const { strictNans, versionCompatible, hardwareCompatibility } = settings
   return {

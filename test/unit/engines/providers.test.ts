@@ -1,0 +1,67 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { EngineRequest } from '../../../src/engines/engine.ts'
+import { placementFault } from '../../../src/engines/onnxruntime/placement.ts'
+import { checkArithmetic, providerFault } from '../../../src/engines/onnxruntime/provider.ts'
+
+afterEach(() => vi.unstubAllEnvs())
+
+describe('TF32 is known before a GPU provider runs:', () => {
+  const check = (
+    provider: 'cuda' | 'tensorrt' | 'cpu',
+    precision: EngineRequest['precision'],
+    override?: string,
+  ) => {
+    vi.stubEnv('NVIDIA_TF32_OVERRIDE', override)
+    return () =>
+      checkArithmetic({
+        ...{ onnx: 'm.onnx', emulated: false, precision, fusion: 'on', cache: '' },
+        engine: { engine: 'onnxruntime', provider },
+      })
+  }
+
+  test('fp32 needs it off, tf32 needs it on', () => {
+    expect(check('cuda', 'fp32')).toThrow(/in TF32 unless NVIDIA_TF32_OVERRIDE=0 stands in the environment/)
+    expect(check('cuda', 'fp32', '1')).toThrow(/NVIDIA_TF32_OVERRIDE=0/)
+    expect(check('cuda', 'fp32', '0')).not.toThrow()
+    expect(check('cuda', 'tf32')).not.toThrow()
+    expect(check('cuda', 'tf32', '0')).toThrow(/keeps TF32 off in this process\. Remove it/)
+    expect(check('tensorrt', 'fp32', '0')).toThrow(/declare \{ engine: 'tensorrt' \}/)
+    expect(check('cpu', 'fp32')).not.toThrow()
+  })
+})
+
+describe('a provider that is not to be had', () => {
+  test.each([
+    [
+      'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library',
+      'engine-missing',
+      /npm rebuild onnxruntime-node/,
+    ],
+    ['libcudnn.so.9: cannot open shared object file', 'engine-missing', /CUDA 12 and cuDNN 9/],
+    ['CUDA failure 100: no CUDA-capable device is detected', 'engine-missing', /nvidia-smi/],
+    [
+      'This session contains graph nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user.',
+      'engine',
+      /Fold constants/,
+    ],
+  ])('%s', (message, code, fix) => {
+    expect(providerFault('cuda', message)).toMatchObject({ code, fix: expect.stringMatching(fix) })
+  })
+})
+
+describe('the profile proves where nodes ran', () => {
+  const node = (op_name: string, provider: string) => ({ cat: 'Node', args: { op_name, provider } })
+  const cuda = node('Conv', 'CUDAExecutionProvider')
+
+  test('all on the GPU', () => {
+    expect(placementFault([{ cat: 'Session' }, cuda], 'cuda')).toBeUndefined()
+  })
+  test('one on the CPU', () => {
+    expect(placementFault([cuda, node('Shape', 'CPUExecutionProvider')], 'cuda')).toMatch(
+      /1 of 2 nodes did not run on CUDAExecutionProvider: Shape on CPUExecutionProvider/,
+    )
+  })
+  test('a profile that says nothing proves nothing', () => {
+    expect(placementFault([], 'cuda')).toMatch(/names no node/)
+  })
+})

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest'
+import type { Precision } from '../../../src/engines/engine.ts'
+import { statistics } from '../../../src/engines/statistics.ts'
+import type { BenchRow, MeasuredRow } from '../../../src/gate/bench.ts'
+import { groupRows } from '../../../src/gate/recommend.ts'
+import { benchMarkdown, benchText } from '../../../src/report/bench.ts'
+
+const unknown = { smClock: null, memoryClock: null, temperature: null, power: null, throttled: null }
+
+function row(
+  precision: Precision,
+  milliseconds: number,
+  absRel: number,
+  passes: boolean,
+  {
+    engine = 'trt',
+    device = 'NVIDIA H200',
+    graph,
+  }: { engine?: string; device?: string; graph?: number } = {},
+): MeasuredRow {
+  const timing = (time: number) =>
+    statistics({
+      gpu: Array<number>(10).fill(time),
+      host: [0.01],
+      queued: time,
+      before: unknown,
+      after: unknown,
+    })
+  return {
+    ...{ type: 'measured', model: 'pocket', engine, precision },
+    fingerprint: {
+      ...{ onnx: '', precision, fusion: 'on', arithmetic: 'native', engine, engineVersion: '10.6.0' },
+      ...{ provider: 'cuda', device, driver: '580' },
+    },
+    plain: timing(milliseconds),
+    graph: graph === undefined ? { reason: 'not tried' } : timing(graph),
+    planBytes: 2e6,
+    accuracy: {
+      ...{ output: 'depth', rmse: absRel * 10, absRel, p99Rel: absRel * 3, scenes: 2 },
+      failing: passes ? [] : [{ scene: 'room', reason: 'depth: rmse is 3× its limit' }],
+    },
+  }
+}
+
+const fp32 = row('fp32', 5, 1e-6, true)
+const tf32 = row('tf32', 3, 1e-3, true)
+const fp16 = row('fp16', 1.3, 2e-3, true, { graph: 1.2 })
+const bf16 = row('bf16', 1.4, 2e-2, true)
+const int8 = row('int8', 0.9, 5e-2, false)
+const pytorch = row('fp32', 14, 0, true, { engine: 'pytorch' })
+const broken: BenchRow = {
+  ...{ type: 'broken', model: 'pocket', engine: 'trt', precision: 'fp8' },
+  error: 'no\nmore',
+}
+
+describe('of what was measured', () => {
+  const [group] = groupRows([pytorch, fp32, tf32, fp16, bf16, int8, broken])
+
+  test('the fastest that passes is recommended, and the faster ones say why not', () => {
+    expect(group!.recommended).toBe(fp16)
+    expect(group!.rejected).toEqual([
+      { row: int8, reason: '1 of 2 scenes fail; room: depth: rmse is 3× its limit' },
+    ])
+  })
+
+  test('the front holds what nothing beats in both', () => {
+    expect(new Set(group!.front)).toEqual(new Set([int8, fp16, tf32, fp32, pytorch]))
+  })
+
+  test('figures of two devices never stand together', () => {
+    const cpu = row('fp32', 90, 1e-7, true, { engine: 'cpu', device: 'x64' })
+    const groups = groupRows([fp16, cpu])
+    expect(groups.map(({ device, rows }) => [device, rows.length])).toEqual([
+      ['NVIDIA H200', 1],
+      ['x64', 1],
+    ])
+  })
+
+  test('where nothing passes nothing is recommended', () => {
+    expect(groupRows([int8])[0]).toMatchObject({ rejected: [{ row: int8 }] })
+    expect(groupRows([int8])[0]!.recommended).toBeUndefined()
+    expect(groupRows([broken])[0]).toMatchObject({ device: 'nothing ran', rows: [broken] })
+  })
+
+  test('is told as a table with the machine in its head', () => {
+    const text = benchText(group!, true)
+    expect(text).toMatch(/^pocket on NVIDIA H200, driver 580, pytorch 10\.6\.0, trt 10\.6\.0\n/)
+    expect(text).toMatch(/fp16 +trt +1\.3 +1\.2 +1\.2 +11\.67× +2 .*pass/)
+    expect(text).toMatch(/fp8 +trt +broken: no$/m)
+    expect(text).toMatch(
+      /recommended: fp16 on trt, 1\.2 ms\nfaster, but not it: int8 on trt: 1 of 2 scenes fail/,
+    )
+    expect(benchText(group!, false)).not.toMatch(/recommended/)
+    const markdown = benchMarkdown(group!, true).split('\n')
+    const cells = markdown.filter(line => line.startsWith('|')).map(line => line.split('|').length)
+    expect(new Set(cells).size).toBe(1)
+  })
+})
