@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { precisions } from '../../src/engines/engine.ts'
+import { engineSchema } from '../../src/engines/settings-schema.ts'
 import { configSchema } from '../../src/gate/config-schema.ts'
 import { toleranceFor } from '../../src/gate/tolerance.ts'
 import { catalogue } from '../../src/metrics/index.ts'
@@ -50,6 +51,13 @@ test('docs/config.md has every key of a model and of an output', () => {
   for (const key of Object.keys(model)) expect(text).toContain(`models.<name>.${key}`)
   for (const key of Object.keys(model.outputs.additionalProperties.properties))
     expect(text).toContain(`….${key}`)
+})
+
+test('docs/engines.md and docs/tensorrt.md have every key of an engine', () => {
+  const text = read('docs/engines.md') + read('docs/tensorrt.md')
+  for (const { then } of engineSchema.allOf)
+    for (const key of Object.keys(then.properties))
+      expect(text).toMatch(new RegExp(`^\\|.*\`${key}\`.*\\|`, 'm'))
 })
 
 test.each([
