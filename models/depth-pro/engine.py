@@ -116,7 +116,7 @@ class Run:
             self.feed(image)
             self.enqueue()
             self.stream.synchronize()
-            inverse.append(self.tensors["inverse_depth"].float().cpu().numpy()[0, 0])
+            inverse.append(np.array(self.tensors["inverse_depth"].float().cpu()[0, 0]))
             fov.append(float(self.tensors["fov_deg"].float().reshape(-1)[0]))
         return {"inverse": np.stack(inverse), "fov": np.array(fov, np.float32)}
 

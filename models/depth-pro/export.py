@@ -84,6 +84,8 @@ def main():
     options.out.parent.mkdir(parents=True, exist_ok=True)
     begun = time.time()
     network, size = (small(), SMALL_SIZE) if options.small else (depth_pro(), SIZE)
+    # the same attention in plain MatMul and Softmax, which engines know and fuse; the other one leaves Reshapes in between
+    network.model.set_attn_implementation("eager")
     print(f"{time.time() - begun:.0f} s: weights", flush=True)
     with torch.no_grad():
         EXPORTERS[options.exporter](network, torch.zeros(1, 3, size, size), options.out)

@@ -1,6 +1,6 @@
 """Everything that fills the table, in order of importance, until the time is over. Called by measure.sh.
 
-    python3 measure.py WORK OUT SECONDS [--jobs 2]
+    python3 measure.py WORK OUT SECONDS [--jobs 2] [--prepare]
 
 What WORK holds already is not done again, so a second call goes on where the first one stopped. OUT/table.json and
 OUT/table.md are written anew after every step, with what failed and why. Engines are built --jobs at a time, each in a
@@ -8,11 +8,13 @@ process of its own; latencies are only taken while nothing else runs.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 from files import read_json, write_json
 from table import write_table
@@ -48,6 +50,7 @@ KEPT = "fp16"  # this plan stays, for a comparison with `depthgate bench`
 class Measurement:
     def __init__(self, work, out, seconds, jobs, small):
         self.work, self.out, self.jobs = work, out, jobs
+        self.lock = Lock()
         self.small = ["--small"] if small else []
         self.begun, self.ends = time.time(), time.time() + seconds
         for folder in (work / "rows", work / "logs", out):
@@ -74,8 +77,9 @@ class Measurement:
                     problem = f"took longer than the {limit:.0f} s that were left for it"
         seconds = round(time.time() - begun, 1)
         self.say(f"{name}: {problem or 'done'} ({seconds} s)")
-        write_json(self.work / "rows" / f"{errors_to or name}.step.json", {"step": name, "seconds": seconds, "problem": problem})
-        write_table(self.work, self.out)
+        with self.lock:
+            write_json(self.work / "rows" / f"{errors_to or name}.step.json", {"step": name, "seconds": seconds, "problem": problem})
+            write_table(self.work, self.out)
         return problem is None
 
     def python(self, name, script, *arguments, limit, errors_to=None):
@@ -86,23 +90,55 @@ class Measurement:
     def reference(self):
         return (self.work / "rows/pytorch-bf16.json").exists() or self.python("pytorch", "reference.py", self.work, *self.small, limit=200)
 
+    def prepare(self):
+        """What only needs the processor: the export and all converted files. May run beside other work on the GPU."""
+        running = self.work / "preparing"
+        running.write_text(str(os.getpid()))
+        try:
+            if self.exported("torch.export"):
+                with ThreadPoolExecutor(3) as pool:
+                    list(pool.map(self.onnx, [name for name in ENGINES if self.shared(name) == name]))
+        finally:
+            running.unlink()
+
+    def wait_for_prepare(self):
+        running = self.work / "preparing"
+        while running.exists() and Path(f"/proc/{running.read_text() or 0}").exists() and self.left() > 300:
+            time.sleep(1)
+
+    def exported(self, exporter):
+        ready, onnx = self.work / "exported", self.work / "depth_pro.onnx"
+        if ready.exists() and ready.read_text() == exporter:
+            return True
+        for stale in self.work.glob("*.onnx*"):
+            stale.unlink()
+        done = self.python(f"export-{exporter}", "export.py", onnx, "--exporter", exporter, *self.small, limit=280)
+        if done:
+            ready.write_text(exporter)
+        return done
+
     def export(self):
-        """The FP32 ONNX, by the exporter whose file TensorRT reads."""
-        onnx, ready = self.work / "depth_pro.onnx", self.work / "exported"
-        for exporter in () if ready.exists() else ("torch.export", "torchscript"):
-            if self.python(f"export-{exporter}", "export.py", onnx, "--exporter", exporter, *self.small, limit=240):
-                if self.python(f"parse-{exporter}", "engine.py", "parse", onnx, limit=90):
-                    ready.write_text(exporter)
-                    break
-        return ready.exists()
+        """The FP32 ONNX, by the first exporter whose file TensorRT reads."""
+        self.wait_for_prepare()
+        read = self.work / "read"
+        if read.exists():
+            return True
+        for exporter in ("torch.export", "torchscript"):
+            if self.exported(exporter) and self.python(f"parse-{exporter}", "engine.py", "parse", self.work / "depth_pro.onnx", limit=90):
+                read.write_text(exporter)
+                return True
+        return False
+
+    def shared(self, name):
+        """The first engine with the same recipe, whose name the ONNX has."""
+        return next(each for each, (recipe, _) in ENGINES.items() if recipe == ENGINES[name][0])
 
     def onnx(self, name):
         """The file that an engine is built from; None where it cannot be made."""
         recipe = ENGINES[name][0]
         if recipe is None:
             return self.work / "depth_pro.onnx"
-        # variants of the same recipe share a file
-        file = self.work / f"{next(each for each, (known, _) in ENGINES.items() if known == recipe)}.onnx"
+        file = self.work / f"{self.shared(name)}.onnx"
         command = ["node", "--max-old-space-size=24000", DEPTHGATE, "convert", self.work / "depth_pro.onnx", *recipe, "-o", file]
         return file if file.exists() or self.step(f"convert-{name}", command, 180, name) else None
 
@@ -129,6 +165,8 @@ class Measurement:
             list(pool.map(lambda name: self.build(name, TIMING * len(names) / 2), names))
         for name in names:
             self.time(name)
+        if (self.work / "rows/fp16.npz").exists() and not (self.out / "preview.png").exists():
+            self.python("preview", "preview.py", self.work, self.out / "preview.png", limit=30)
 
 
 def main():
@@ -137,9 +175,12 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("seconds", type=float)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--prepare", action="store_true", help="only what needs no GPU")
     parser.add_argument("--small", action="store_true", help="a small network, to try the scripts")
     options = parser.parse_args()
     work = Measurement(options.work.resolve(), options.out.resolve(), options.seconds, options.jobs, options.small)
+    if options.prepare:
+        return work.prepare()
     # the export only needs the processor, PyTorch's rows mostly the GPU
     with ThreadPoolExecutor(2) as pool:
         reference, export = pool.submit(work.reference), pool.submit(work.export)
@@ -148,8 +189,6 @@ def main():
         for names in STAGES:
             if work.left() > 60 or any((work.work / f"{name}.plan").exists() for name in names):
                 work.stage(names)
-    if (work.work / "rows/fp16.npz").exists():
-        work.python("preview", "preview.py", work.work, work.out / "preview.png", limit=30)
     write_table(work.work, work.out)
     logs = sorted((work.work / "logs").glob("*.log"))
     (work.out / "steps.log").write_text("".join(f"==== {log.stem}\n{log.read_text()[-4000:]}\n" for log in logs))
