@@ -58,10 +58,13 @@ def build(options):
     del plan, network, parser, builder
     write_json(options.row, row)
     if options.cache:
+        mine = config.get_timing_cache()
+        if options.cache.exists():  # another build may have ended since
+            mine.combine(config.create_timing_cache(options.cache.read_bytes()), False)
         part = options.cache.with_name(f"{options.cache.name}.{os.getpid()}")
-        part.write_bytes(memoryview(config.get_timing_cache().serialize()))
+        part.write_bytes(memoryview(mine.serialize()))
         os.replace(part, options.cache)
-    engine = loaded(options.plan)
+    _runtime, engine = loaded(options.plan)
     golden = np.load(options.golden)
     row |= {"layers": engine.num_layers, "scratchMB": round(engine.device_memory_size_v2 / 1e6)}
     actual = Run(engine).all(golden["inputs"])
@@ -82,11 +85,12 @@ def mark_all(network):
 
 
 def loaded(plan):
-    loaded.runtime = trt.Runtime(LOGGER)  # must outlive its engines
-    engine = loaded.runtime.deserialize_cuda_engine(plan.read_bytes())
+    """The engine, after the runtime that must outlive it."""
+    runtime = trt.Runtime(LOGGER)
+    engine = runtime.deserialize_cuda_engine(plan.read_bytes())
     if engine is None:
         raise SystemExit(f"{plan}: TensorRT does not load it")
-    return engine
+    return runtime, engine
 
 
 class Run:
@@ -124,7 +128,7 @@ class Run:
 def time_plan(options):
     torch.zeros(1, device="cuda")
     free, _ = torch.cuda.mem_get_info()
-    engine = loaded(options.plan)
+    _runtime, engine = loaded(options.plan)
     run = Run(engine)
     run.feed(np.load(options.golden)["inputs"][0])
     run.enqueue()

@@ -73,6 +73,8 @@ class Measurement:
                 try:
                     code = subprocess.run([str(each) for each in command], stdout=file, stderr=subprocess.STDOUT, timeout=limit, cwd=HERE).returncode
                     problem = None if code == 0 else f"ended with {code}: {log.read_text()[-600:].strip()}"
+                except OSError as error:
+                    problem = str(error)
                 except subprocess.TimeoutExpired:
                     problem = f"took longer than the {limit:.0f} s that were left for it"
         seconds = round(time.time() - begun, 1)
