@@ -4,6 +4,7 @@ import { honestJson } from '../base/json.ts'
 import { loadConfig } from '../gate/config.ts'
 import { removeObsolete } from '../gate/obsolete.ts'
 import { checkMayWrite } from '../gate/review.ts'
+import { runOutcome } from '../gate/run-record.ts'
 import { readRun, runIds, runsFolder } from '../gate/run-store.ts'
 import { type Command, noPositionals, parse } from './command.ts'
 
@@ -34,8 +35,9 @@ Exit code: 0 done, 2 there is no whole run to go by.
     const id = runIds(root).at(-1)
     if (id === undefined)
       throw new DepthgateError('run', `${runsFolder(root)}: holds no run. Run \`depthgate gate\` first`)
-    const { header, broken, obsolete } = readRun(join(runsFolder(root), id)).run
-    if (header.filter || header.partial || broken.length > 0)
+    const run = readRun(join(runsFolder(root), id)).run
+    const { header, obsolete } = run
+    if (header.filter || header.partial || runOutcome(run) === 'broken')
       throw new DepthgateError(
         'run',
         `${join(runsFolder(root), id)}: was ${header.filter ? 'filtered' : header.partial ? 'stopped' : 'broken'}, and does not know what is obsolete. Run \`depthgate gate\` whole first`,

@@ -24,7 +24,8 @@ interface Finished {
 /** The record of a run that has ended: its facts, its cases, and what can only be said over all of them. */
 export function finishRun({ id, config, plan, filter, started, records, partial }: Finished): RunRecord {
   const models = [...new Set(plan.cases.map(({ model }) => model))]
-  const whole = filter === undefined && !partial && plan.broken.length === 0
+  const broken = plan.broken.length > 0 || records.some(({ type }) => type === 'broken')
+  const whole = filter === undefined && !partial && !broken
   return {
     schemaVersion: runVersion,
     header: {

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { messageOf } from '../base/errors.ts'
 import {
   type BaselineFile,
   baselineKey,
@@ -70,12 +69,8 @@ function obsoleteIn(
 ): Obsolete[] {
   const file = baselinePath(model.golden.folder, key)
   const path = fromRoot(file)
-  let baseline: BaselineFile
-  try {
-    baseline = readBaseline(file)!
-  } catch (thrown) {
-    return [{ path, why: `cannot be read: ${messageOf(thrown).split('\n')[0]}` }]
-  }
+  const baseline = readable(file)
+  if (!baseline) return []
   const { environment, scenes } = baseline
   if (!precisionsOf(model).includes(environment.precision))
     return [{ path, why: `the config no longer runs ${model.name} at ${environment.precision}` }]
@@ -92,6 +87,15 @@ function obsoleteIn(
   return Object.keys(scenes)
     .filter(scene => !Object.hasOwn(model.golden.manifest.scenes, scene))
     .map(scene => ({ path, scene, why: `the goldens of ${model.name} have no scene ${scene}` }))
+}
+
+/** What cannot be read, such as half a merge, is for a person to mend and never to be removed. */
+function readable(file: string): BaselineFile | undefined {
+  try {
+    return readBaseline(file)
+  } catch {
+    return undefined
+  }
 }
 
 /** An environment but for what an update changes. */

@@ -88,7 +88,11 @@ function attempt<T>(staging: string, work: () => T): T {
   try {
     return work()
   } catch (cause) {
-    remove(staging)
+    try {
+      remove(staging)
+    } catch {
+      // where nothing can be written, nothing is left
+    }
     throw new DepthgateError(
       'write',
       `${staging}: the run cannot be saved (${messageOf(cause)}); nothing is left of it there. Make room or check permissions, or name another folder with --save`,
