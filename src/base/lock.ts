@@ -36,12 +36,14 @@ export function withLock<T>(folder: string, work: () => T): T {
 
 /** A folder that holds its owner; it becomes the lock by being renamed, so that no lock is ever without one. */
 function prepare(folder: string): string {
+  let mine: string | undefined
   try {
     mkdirSync(dirname(folder), { recursive: true })
-    const mine = mkdtempSync(join(dirname(folder), `${basename(folder)}-`))
+    mine = mkdtempSync(join(dirname(folder), `${basename(folder)}-`))
     writeFileSync(join(mine, 'pid'), String(process.pid))
     return mine
   } catch (cause) {
+    if (mine !== undefined) rmSync(mine, { recursive: true, force: true })
     throw unwritable(folder, cause)
   }
 }

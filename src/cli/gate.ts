@@ -109,6 +109,7 @@ async function runPlan(
   const stop = stopOnSignal()
   const records: CaseRecord[] = []
   const evidence = new Map<CaseRecord, Record<string, Evidence>>()
+  const problems = new Set<string>()
   const runs = runGate(config, plan.cases, {
     attributeAll: values.attribute,
     jobs: countOf('--jobs', values.jobs),
@@ -118,7 +119,10 @@ async function runPlan(
   progress.show()
   for await (const run of runs) {
     if (isJudged(run)) {
-      evidence.set(run.record, leaveForReview(config, run))
+      evidence.set(
+        run.record,
+        leaveForReview(config, run, problem => problems.add(problem)),
+      )
       kept.add(run)
     }
     records.push(run.record)
@@ -128,6 +132,8 @@ async function runPlan(
     progress.show()
   }
   progress.hide()
+  // one full disk is one problem, however many cases meet it
+  for (const problem of [...problems].slice(0, 1)) console.error(`note: ${problem}`)
 
   const run = finishRun({ id, config, plan, filter, started, records, partial: stop.signal.aborted })
   for (const text of runDetails(run, evidence, values.attribute)) say(`\n${text}`)
@@ -139,7 +145,11 @@ async function runPlan(
 }
 
 /** Pictures of a failure, and the entry for `depthgate review`; where they cannot be written the verdict stands. */
-function leaveForReview(config: LoadedConfig, run: JudgedRun): Record<string, Evidence> {
+function leaveForReview(
+  config: LoadedConfig,
+  run: JudgedRun,
+  onProblem: (problem: string) => void,
+): Record<string, Evidence> {
   const { record, baseline, comparisons } = run
   const { model } = run.case
   const evidence = record.verdict.pass
@@ -148,6 +158,6 @@ function leaveForReview(config: LoadedConfig, run: JudgedRun): Record<string, Ev
   const pictures = picturesOf(config, evidence)
   if (Object.keys(pictures).length > 0) record.pictures = pictures
   const { problem } = settleBaseline(config, model, record.verdict, baseline, 'none', pictures)
-  if (problem !== undefined) console.error(`note: ${problem}`)
+  if (problem !== undefined) onProblem(problem)
   return evidence
 }

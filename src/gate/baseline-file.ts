@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { readSource, sha256, stableJson, writeWhole } from '../base/files.ts'
@@ -123,7 +123,6 @@ export function changeBaseline(
   environment: Environment,
   change: (scenes: BaselineFile['scenes']) => BaselineFile['scenes'],
 ): void {
-  mkdirSync(dirname(path), { recursive: true })
   withLock(join(dirname(path), '.lock'), () => {
     const before = readBaseline(path)
     const after = { schemaVersion: baselineVersion, environment, scenes: change(before?.scenes ?? {}) }

@@ -14,12 +14,18 @@ export function run(
   args: readonly string[],
   cwd: string,
   env: NodeJS.ProcessEnv = {},
+  user: { uid?: number } = {},
 ): Promise<Ran> {
   return new Promise(done =>
     execFile(
       program,
       args,
-      { cwd, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...env }, maxBuffer: 1 << 26 },
+      {
+        ...user,
+        cwd,
+        env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
+        maxBuffer: 1 << 26,
+      },
       (error, stdout, stderr) =>
         done({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr }),
     ),
