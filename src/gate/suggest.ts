@@ -1,6 +1,9 @@
-import { releaseEngines } from '../engines/pool.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { releaseEngines, withEngine } from '../engines/pool.ts'
 import { catalogue } from '../metrics/index.ts'
-import { inferModel } from './infer.ts'
+import { inferOn, requestFor } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
 import type { Case } from './plan.ts'
 import { type LimitName, toleranceFor } from './tolerance.ts'
@@ -47,28 +50,36 @@ export interface Unmeasured {
 }
 
 /**
- * Runs every case `runs` times, each time on engines that are loaded anew (TensorRT builds them anew), and gives every
- * metric that has a limit.
+ * Runs every case `runs` times and gives every metric that has a limit. Each run after the first loads its engines anew
+ * out of an empty cache, so that TensorRT builds its plans again and may pick other kernels.
  */
 export async function sampleRuns(
   cases: readonly Case[],
   runs: number,
-  onCase: (item: Case, run: number) => void = () => {},
 ): Promise<{ samples: Sample[]; unmeasured: Unmeasured[] }> {
   const samples: Sample[] = []
   const unmeasured: Unmeasured[] = []
   for (let run = 0; run < runs; run++) {
-    for (const item of cases) {
-      onCase(item, run)
-      const { model, scene, precision, engine } = item
-      const inference = await inferModel(model, { scene, precision, engine })
-      const { verdict } = judgeInference(model, inference)
-      samples.push(...samplesOf(item, verdict, run))
-      if (run === 0) unmeasured.push(...unmeasuredOf(item, verdict))
+    const cache = run === 0 ? undefined : mkdtempSync(join(tmpdir(), 'depthgate-rerun-'))
+    try {
+      for (const item of cases) {
+        const { verdict } = judgeInference(item.model, await inferAnew(item, cache))
+        samples.push(...samplesOf(item, verdict, run))
+        if (run === 0) unmeasured.push(...unmeasuredOf(item, verdict))
+      }
+    } finally {
+      await releaseEngines()
+      if (cache !== undefined) rmSync(cache, { recursive: true, force: true })
     }
-    await releaseEngines()
   }
   return { samples, unmeasured }
+}
+
+async function inferAnew({ model, scene, precision, engine }: Case, cache: string | undefined) {
+  const { request } = await requestFor(model, { scene, precision, engine })
+  return withEngine({ ...request, ...(cache !== undefined && { cache }) }, loaded =>
+    inferOn(model, scene, loaded, { engine, source: request.onnx }),
+  )
 }
 
 function samplesOf(item: Case, { outputs }: Verdict, run: number): Sample[] {

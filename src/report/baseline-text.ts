@@ -1,7 +1,6 @@
 import colors from 'picocolors'
 import type { BaselineChange, BaselineOutcome } from '../gate/baseline.ts'
 import { figure } from '../gate/figure.ts'
-import { catalogue } from '../metrics/index.ts'
 import { table } from './table.ts'
 
 /** What a baseline says, where there is something to say beyond "within its margin". */
@@ -26,13 +25,11 @@ export function changeText({ output, metric, accepted, value }: BaselineChange):
 }
 
 function changeCells({ output, metric, accepted, value, margin }: BaselineChange): string[] {
-  const { better } = catalogue[metric]
-  const side = better === 'higher' ? 'lower' : better === 'one' ? 'further from 1' : 'higher'
   return [
     `  ${output} ${metric}`,
     figure(accepted),
     '→',
     figure(value),
-    colors.dim(`counts from ${figure(margin)} ${side} on`),
+    colors.dim(`margin ${figure(margin)}`),
   ]
 }

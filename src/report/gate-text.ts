@@ -37,10 +37,9 @@ export function gateTable(cases: readonly CaseName[], width = Number.POSITIVE_IN
     row: (record: CaseRecord) => {
       const { precision } = record
       const none = [precision, '', '', '', '', '']
-      if (record.type === 'broken')
-        return line(fail(), shown(record), none, `broken: ${fromHere(record.error.split('\n')[0]!)}`)
+      if (record.type === 'broken') return line(fail(), shown(record), none, `broken: ${brief(record.error)}`)
       if (record.type === 'skipped')
-        return line(colors.yellow('-'), shown(record), none, `skipped: ${record.reason}`)
+        return line(colors.yellow('-'), shown(record), none, `skipped: ${brief(record.reason)}`)
       return line(
         passes(record) ? pass() : fail(),
         shown(record),
@@ -49,6 +48,11 @@ export function gateTable(cases: readonly CaseName[], width = Number.POSITIVE_IN
       )
     },
   }
+}
+
+/** What a row has room for; the whole text stands below the table. */
+function brief(reason: string): string {
+  return cut(fromHere(reason.split('\n')[0]!), 80)
 }
 
 function cut(text: string, room: number): string {

@@ -114,6 +114,44 @@ describe.concurrent('a run', () => {
   })
 })
 
+describe.concurrent('an engine that the machine lacks', () => {
+  const board = {
+    engine: 'command',
+    command: ['no-such-program', '{input}', '{output:fov_deg}', '{output:inverse_depth}'],
+  }
+  const project = (optional: boolean, cpu = true) => {
+    const folder = tinyProject()
+    writeConfig(folder, {
+      engines: { ...(cpu && { cpu: { engine: 'onnxruntime' } }), board: { ...board, optional } },
+      models: { tiny: { onnx: 'models/tiny.onnx' } },
+    })
+    return folder
+  }
+
+  test('is a skip that is counted and shown, where it is optional', async () => {
+    const folder = project(true)
+    const { code, stdout } = await depthgate(['gate', '--jobs', '2', '--save', 'run'], folder)
+    expect(stdout).toMatch(/- tiny\/gradient board +fp32 .* skipped: /)
+    expect(stdout).toContain('2 passed, 0 failed, 2 skipped')
+    expect(stdout).toMatch(
+      /\nskipped: tiny\/gradient\/fp32\/board, tiny\/waves\/fp32\/board\n.*no-such-program/,
+    )
+    expect(code).toBe(0)
+    expect(await depthgate(['judge', 'run'], folder)).toMatchObject({ code: 0 })
+  })
+
+  test('is broken where it is required, or where nothing else was compared', async () => {
+    expect(await depthgate(['gate'], project(false))).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining('2 passed, 0 failed, 2 broken'),
+    })
+    expect(await depthgate(['gate'], project(true, false))).toMatchObject({
+      code: 2,
+      stdout: expect.stringContaining('0 passed, 0 failed, 2 skipped'),
+    })
+  })
+})
+
 describe.concurrent('depthgate judge', () => {
   const tolerance = (absRel: number) => ({ outputs: { depth: { tolerance: { fp16: { absRel } } } } })
   const config = (absRel: number) => ({
