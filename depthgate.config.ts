@@ -5,8 +5,8 @@ export default defineConfig({
     pocket: {
       onnx: 'models/pocket/pocket.onnx',
       input: 'image',
-      // the reduced precisions are emulated on the CPU
-      precisions: ['fp32', 'fp16', 'bf16'],
+      // on the CPU fp16 and bf16 are emulated
+      precisions: ['fp32', 'fp16', 'bf16', 'int8'],
       recipes: {
         // What the decoder hands from level to level, and all that the head reads, holds the depth itself: eight bits of
         // it are too few. Blocks whose result is added to it are quantised, and so are the two transformers.

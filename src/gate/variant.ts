@@ -3,11 +3,13 @@ import { join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import type { Precision } from '../engines/engine.ts'
 import { hashOnnx } from '../onnx/hash.ts'
+import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
+import { quantized, quantizeKey } from './calibrate.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { makeReduced, type VariantFacts } from './make-variant.ts'
 import { type ReducedRecipe, reducedRecipe } from './recipe.ts'
-import { cachedModel } from './variant-cache.ts'
+import { cachedModel, type Entry } from './variant-cache.ts'
 
 /** The file that an engine loads for a precision. */
 export interface Variant {
@@ -40,54 +42,68 @@ export async function variantFor(
       'config',
       `${file}: model ${name} has no ONNX of precision ${precision}, and none of fp32 to make it from. Name the FP32 export: \`onnx: { fp32: '…' }\``,
     )
-  if (precision === 'fp16' || precision === 'bf16')
-    return reducedVariant(
-      resolve(root, own.fp32),
-      precision,
-      provider === 'cpu',
-      made?.recipe ?? reducedRecipe(model, precision),
-      join(root, '.depthgate/variants'),
-    )
-  if (precision === 'tf32')
-    throw new DepthgateError(
-      'config',
-      `${file}: model ${name} cannot run at tf32 on a CPU: it is arithmetic of GPUs. Give an engine on a GPU this precision, or take it out of \`precisions\``,
-    )
-  throw new DepthgateError(
-    'config',
-    `${file}: model ${name} has no ONNX of precision ${precision}. This version does not make it: name your own with \`onnx: { fp32: '…', ${precision}: '…' }\``,
-  )
-}
-
-const making = new Map<string, Promise<Variant>>()
-
-/** Made once where several scenes ask for it together. */
-function reducedVariant(
-  onnx: string,
-  format: RoundedFormat,
-  emulated: boolean,
-  recipe: ReducedRecipe,
-  folder: string,
-): Promise<Variant> {
+  const onnx = resolve(root, own.fp32)
   if (!existsSync(onnx))
     throw new DepthgateError(
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
-  const entry = {
-    folder,
-    name: `${format}${emulated ? '-emulated' : ''}`,
-    key: [format, emulated ? 'emulated' : 'native', recipeText(recipe), hashOnnx(onnx)],
-    source: onnx,
-    make: () => makeReduced(onnx, format, emulated ? 'emulated' : 'native', recipe),
+  if (precision === 'fp16' || precision === 'bf16') {
+    const recipe = made?.recipe ?? reducedRecipe(model, precision)
+    return reducedVariant(model, onnx, precision, provider === 'cpu' ? 'emulated' : 'native', recipe)
   }
-  const once = JSON.stringify([folder, ...entry.key])
-  let made = making.get(once)
+  if (precision === 'int8' || precision === 'fp8') return quantizedVariant(model, onnx, precision)
+  throw new DepthgateError(
+    'config',
+    `${file}: model ${name} cannot run at ${precision} on a CPU: it is arithmetic of GPUs. Give an engine on a GPU this precision, or take it out of \`precisions\``,
+  )
+}
+
+async function reducedVariant(
+  model: Model,
+  onnx: string,
+  format: RoundedFormat,
+  arithmetic: 'emulated' | 'native',
+  recipe: ReducedRecipe,
+): Promise<Variant> {
+  const { path, facts } = await once({
+    folder: join(model.root, folder),
+    name: arithmetic === 'emulated' ? `${format}-emulated` : format,
+    key: [format, arithmetic, recipeText(recipe), hashOnnx(onnx)],
+    source: onnx,
+    make: () => makeReduced(onnx, format, arithmetic, recipe),
+  })
+  return { onnx: path, emulated: arithmetic === 'emulated', notes: factNotes(format, facts) }
+}
+
+/** A quantised model is the same for every engine: what is not quantised stays FP32. */
+async function quantizedVariant(model: Model, onnx: string, format: QuantizedFormat): Promise<Variant> {
+  const { path, facts } = await once({
+    folder: join(model.root, folder),
+    name: format,
+    key: [...quantizeKey(model, format), hashOnnx(onnx)],
+    source: onnx,
+    make: async () => {
+      const { model: made, facts } = await quantized(model, format)
+      const { nodes, kept, method, scenes } = facts
+      return { model: made, facts: { nodes, kept: kept.length, method, scenes: scenes.length } }
+    },
+  })
+  const { nodes, kept, method, scenes } = facts
+  const note = `${nodes} products are ${format}, ${kept} stay FP32; calibrated by ${method} on ${scenes} scene${scenes === 1 ? '' : 's'}`
+  return { onnx: path, emulated: false, notes: [note] }
+}
+
+const folder = '.depthgate/variants'
+const making = new Map<string, Promise<unknown>>()
+
+/** Made once where several scenes ask for it together. */
+function once<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts }> {
+  const key = JSON.stringify([entry.folder, ...entry.key])
+  let made = making.get(key) as ReturnType<typeof cachedModel<Facts>> | undefined
   if (!made) {
-    made = cachedModel(entry)
-      .then(({ path, facts }) => ({ onnx: path, emulated, notes: factNotes(format, facts) }))
-      .finally(() => making.delete(once))
-    making.set(once, made)
+    made = cachedModel(entry).finally(() => making.delete(key))
+    making.set(key, made)
   }
   return made
 }

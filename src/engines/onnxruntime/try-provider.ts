@@ -16,7 +16,7 @@ export async function tryProvider(settings: OnnxRuntimeSettings): Promise<Availa
   try {
     const session = await ort.InferenceSession.create(
       addition(),
-      providerOptions({ engine: settings, fusion: 'on' }),
+      providerOptions({ engine: settings, precision: 'fp32', fusion: 'on' }),
     )
     await session.run({ x: new ort.Tensor('float32', [1], [1]) })
     await session.release()
