@@ -23,6 +23,10 @@ const outputs: NonNullable<ModelConfig['outputs']> = {
   depth: { range: { min: 0.1, max: 60 }, tolerance: { bf16: { rmse: '15%' } } },
 }
 
+const recipes: NonNullable<ModelConfig['recipes']> = {
+  int8: { keep: ['/^head\\./', '/^decoder\\.levels\\.\\d\\.(up|out)\\./'] },
+}
+
 /** A project with the bundled network, in a folder of its own: its plans are built anew. */
 export function pocketProject(
   engines: Record<string, EngineSettings>,
@@ -33,7 +37,7 @@ export function pocketProject(
   cpSync(join(repo, 'golden/pocket'), join(folder, 'golden/pocket'), { recursive: true })
   writeConfig(folder, {
     engines,
-    models: { pocket: { onnx: 'pocket.onnx', input: 'image', outputs, ...extra } },
+    models: { pocket: { onnx: 'pocket.onnx', input: 'image', recipes, outputs, ...extra } },
   })
   const config = loadConfig(join(folder, 'depthgate.config.json'))
   return { config, model: findModel(config, 'pocket'), folder }
