@@ -43,7 +43,7 @@ ENGINES = {
 }
 # what is built side by side before latencies are taken
 STAGES = [["fp16", "tf32", "fp32"], ["fp16-sum32-tf32", "fp16-sum32-conv"], ["fp16-sum32", "bf16"], ["fp16-sum32-matmul", "fp16-unfused"]]
-TIMING = 40  # seconds that loading and timing one plan may take
+TIMING, RESERVE = 60, 25  # seconds that loading and timing one plan may take at most, and are kept for it
 KEPT = "fp16"  # this plan stays, for a comparison with `depthgate bench`
 
 
@@ -164,7 +164,7 @@ class Measurement:
 
     def stage(self, names):
         with ThreadPoolExecutor(self.jobs) as pool:
-            list(pool.map(lambda name: self.build(name, TIMING * len(names) / 2), names))
+            list(pool.map(lambda name: self.build(name, RESERVE * len(names)), names))
         for name in names:
             self.time(name)
         if (self.work / "rows/fp16.npz").exists() and not (self.out / "preview.png").exists():

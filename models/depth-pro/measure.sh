@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Depth Pro at full size on a GPU host: PyTorch and TensorRT side by side, with losses.
-#   measure.sh WORK OUT SECONDS [--jobs 2]
-# WORK needs 40 GB. Ends within SECONDS; called again it goes on where it stopped. OUT gets table.json, table.md, stats.json,
+#   measure.sh WORK OUT SECONDS [--jobs 2] [--prepare]
+# WORK needs 40 GB. Ends within SECONDS; called again it goes on where it stopped. OUT gets table.json, table.md,
 # preview.png and logs. Needs `npm run build` first, node on the PATH, and `import tensorrt` in python3 (source its env.sh).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
