@@ -19,7 +19,7 @@ INTEGERS = (onnx.TensorProto.INT32, onnx.TensorProto.INT64)
 
 
 def export_torch(network, image, path):
-    """torch.export sees no tensor where a size is meant, so there is nothing left to fold. 2 s to 2 min, and no forward pass."""
+    """torch.export sees no tensor where a size is meant, so there is nothing left to fold. No forward pass; about a minute of one core."""
     torch.onnx.export(
         network, (image,), str(path), input_names=[INPUT], output_names=list(OUTPUTS), opset_version=18, dynamo=True,
         external_data=True, verbose=False,
