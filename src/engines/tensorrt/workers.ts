@@ -43,7 +43,6 @@ export function startWorker(settings: TensorrtSettings, tf32 = false): WorkerPro
   const { NVIDIA_TF32_OVERRIDE: _, ...env } = process.env
   return new WorkerProcess(pythonOf(settings), ['-B', program], {
     ...env,
-    ...(!tf32 && { NVIDIA_TF32_OVERRIDE: '0' }),
   })
 }
 
