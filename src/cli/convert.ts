@@ -18,7 +18,8 @@ export const convert: Command = {
   summary: 'make the fp16 or bf16 ONNX of an FP32 ONNX',
   help: `depthgate convert MODEL.onnx --precision fp16|bf16 -o OUT.onnx [options]
 
-  -o, --out FILE          the new ONNX; weights that would make it larger than 2 GiB go to FILE.data
+  -o, --out FILE          the new ONNX; where it would pass 2 GiB its weights go to FILE.HASH.data
+                          beside it; the two belong together
   --keep PATTERN          nodes that stay FP32; may be given several times: a node's name, a tensor that it writes, a
                           weight that it reads, an operator (Softmax), a place (#12), or a regular expression over
                           names of nodes and weights (/^head/)
@@ -27,7 +28,7 @@ export const convert: Command = {
   --flush-tiny            weights under half of fp16's smallest become zero instead of the smallest
   --reduce-io             inputs and outputs of the graph become fp16 or bf16 too; by default they stay float32
   --emulated              FP32 kernels with every tensor rounded, as the CPU runs it, instead of the format itself
-  --external-data         weights in FILE.data whatever their size
+  --external-data         weights in FILE.HASH.data whatever their size
   --list                  print every node with its place and stop
   --json                  print what was done as JSON
 
@@ -97,10 +98,11 @@ the only way. The same options stand in the config under recipes; the gate then 
       },
     )
     const ports = values['reduce-io'] ? reduceIo(model) : []
-    writeModel(out, model, { from: source, external: values['external-data'] || 'auto' })
+    const files = writeModel(out, model, { from: source, external: values['external-data'] || 'auto' })
     const done = {
       out,
-      bytes: statSync(out).size,
+      files,
+      bytes: files.reduce((sum, file) => sum + statSync(file).size, 0),
       reduced: converted.reduced.size,
       casts: converted.casts,
       kept: converted.kept,
@@ -126,6 +128,7 @@ function listText(source: string): string {
 
 interface Done {
   out: string
+  files: string[]
   bytes: number
   reduced: number
   casts: number
@@ -136,11 +139,11 @@ interface Done {
 }
 
 function doneText(
-  { out, bytes, reduced, casts, kept, ports, clamped, flushed }: Done,
+  { files, bytes, reduced, casts, kept, ports, clamped, flushed }: Done,
   format: string,
 ): string {
   const lines = [
-    `${fromHere(resolve(out))}: ${(bytes / 1e6).toFixed(1)} MB, ${reduced} nodes in ${format}, ${casts} casts`,
+    `${files.map(file => fromHere(resolve(file))).join(' and ')}: ${(bytes / 1e6).toFixed(1)} MB, ${reduced} nodes in ${format}, ${casts} casts`,
   ]
   if (kept.length > 0) {
     const byReason = new Map<string, string[]>()

@@ -39,12 +39,13 @@ const smallest = 1024
  * data file that nothing names. The data of the .onnx that is replaced are removed.
  * @param from the file that the model was read from; its external data lie relative to it
  * @param external `'auto'`: external data where the model would pass protobuf's 2 GiB; `true`: always
+ * @returns the files: the .onnx, and its data where they lie apart
  */
 export function writeModel(
   path: string,
   model: ModelProto,
   { from, external = 'auto' }: { from: string; external?: 'auto' | true },
-): void {
+): string[] {
   const ranges = rangesOf(model, from)
   const apart = external === true || inlineSize(model, ranges) > largestMessage
   const replaced = ownData(path)
@@ -61,6 +62,7 @@ export function writeModel(
     )
   }
   for (const name of replaced) if (name !== data) removeQuietly(join(dirname(path), name))
+  return data === undefined ? [path] : [path, join(dirname(path), data)]
 }
 
 /** Where the tensors that are in external data lie. */

@@ -49,6 +49,11 @@ test('--list shows every node with its place', async () => {
   expect(stdout).toMatch(/#\d+ +MatMul +\S+/)
 })
 
+test('--external-data puts the weights beside it and names both files', async () => {
+  const { stdout } = await convert('apart.onnx', '--external-data')
+  expect(stdout).toMatch(/^apart\.onnx and apart\.onnx\.[0-9a-f]{16}\.data: \d\.\d MB, /)
+})
+
 test('--reduce-io changes the types of the ports', async () => {
   const { stdout } = await convert('io2.onnx', '--reduce-io')
   expect(stdout).toContain('inputs and outputs in fp16: image, inverse_depth, fov_deg')
