@@ -1,7 +1,6 @@
-import { constants } from 'node:buffer'
 import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, win32 } from 'node:path'
-import { DepthgateError } from '../base/errors.ts'
+import { DepthgateError, messageOf } from '../base/errors.ts'
 import type { TensorProto } from './gen/onnx_pb.ts'
 
 /** Bytes `offset` to `offset + length` of a file. */
@@ -71,12 +70,16 @@ export function externalFile(tensor: TensorProto, path: string): string {
 
 /** Reads a range into new memory. */
 export function readRange({ file, offset, length }: Range): Uint8Array {
-  if (length > constants.MAX_LENGTH)
+  let bytes: Uint8Array
+  try {
+    bytes = new Uint8Array(length)
+  } catch (cause) {
     throw new DepthgateError(
       'onnx',
-      `${file}: one weight of ${length} bytes is more than Node ${process.versions.node} holds in one array. Split it in the model`,
+      `${file}: one weight of ${length} bytes is more than this process can hold (${messageOf(cause)}). Node from 22 on holds more than 4 GiB in one array; else split the weight`,
+      { cause },
     )
-  const bytes = new Uint8Array(length)
+  }
   const open = openSync(file, 'r')
   try {
     fill(bytes, open, offset, file)

@@ -83,9 +83,14 @@ function writeSingle(path: string, model: ModelProto, ranges: ReadonlyMap<Tensor
   staged(path, encoded(path, model, ranges, new Map()), temporary => renameSync(temporary, path))
 }
 
-/** Returns the name of the data file. */
-function writePair(path: string, model: ModelProto, ranges: ReadonlyMap<TensorProto, Range>): string {
+/** Returns the name of the data file, unless all tensors are small. */
+function writePair(
+  path: string,
+  model: ModelProto,
+  ranges: ReadonlyMap<TensorProto, Range>,
+): string | undefined {
   const { offsets, pieces } = layout(model, ranges)
+  if (offsets.length === 0) return writeSingle(path, model, ranges)
   const hash = createHash('sha256')
   return staged(
     path,

@@ -105,6 +105,13 @@ describe('writing a model', () => {
     expect(readFileSync(path)).toEqual(Buffer.concat(encodeModel(readModel(tiny))))
   })
 
+  test('with external data writes none where all tensors are small', () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'm.onnx')
+    writeModel(path, modelWith([inline('w', numbers(1, 9))]), { from: path, external: true })
+    expect(readdirSync(folder)).toEqual(['m.onnx'])
+  })
+
   test('over an older pair removes its data and no other file', () => {
     const { from, model, values } = source()
     const folder = temporaryFolder()
