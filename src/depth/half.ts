@@ -1,6 +1,10 @@
+import type { ByteSource } from '../base/bytes.ts'
 import type { FloatArray } from './depth-map.ts'
 
 // IEEE 754 binary16: 1 sign bit, 5 exponent bits (bias 15), 10 fraction bits. Node 20 has no Float16Array.
+
+/** Words that are rounded together; they fit into a processor's caches. */
+const partLength = 2 ** 16
 
 /** float16 bit patterns as float32. Every half is a float32, so this is exact; a NaN keeps its sign and payload. */
 export function halfToFloat(bits: Uint16Array): Float32Array {
@@ -41,14 +45,14 @@ export function floatToHalf(values: FloatArray): Uint16Array {
   return halves
 }
 
+/** float32 values in memory, their bytes at any offset, or their bytes in a file. */
+export type Floats = Float32Array | Uint8Array | ByteSource
+
 /**
- * float32 values, or their bytes at any offset, as halves. Words whose result is a normal half, nearly all that networks
+ * float32 values as halves. Words whose result is a normal half, nearly all that networks
  * hold, are rounded here; all others go to `otherwise`: zeros, results that are subnormal or infinite, NaN.
  */
-export function halvesOf(
-  values: Float32Array | Uint8Array,
-  otherwise: (word: number) => number,
-): Uint16Array {
+export function halvesOf(values: Floats, otherwise: (word: number) => number): Uint16Array {
   const halves = new Uint16Array(values.byteLength / 4)
   eachPart(values, (words, start) => roundWords(words, halves.subarray(start), otherwise))
   return halves
@@ -68,20 +72,22 @@ function roundWords(words: Int32Array, halves: Uint16Array, otherwise: (word: nu
 
 /**
  * The words of float32 values, a part at a time in one small piece of memory: no copy of a large weight whose bytes lie at
- * an odd offset. Words are signed, as V8 passes those to functions without making objects of them.
+ * an odd offset, or in a file. Words are signed, as V8 passes those to functions without making objects of them.
  */
-export function eachPart(
-  values: Float32Array | Uint8Array,
-  use: (words: Int32Array, start: number) => void,
-): void {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-  const words = new Int32Array(Math.min(bytes.length / 4, 1 << 14))
-  const copy = new Uint8Array(words.buffer)
-  for (let at = 0; at < bytes.length; at += copy.length) {
-    const part = bytes.subarray(at, at + copy.length)
-    copy.set(part)
-    use(part.length === copy.length ? words : words.subarray(0, part.length / 4), at / 4)
+export function eachPart(values: Floats, use: (words: Int32Array, start: number) => void): void {
+  const length = values.byteLength / 4
+  const words = new Int32Array(Math.min(length, partLength))
+  const source = ArrayBuffer.isView(values) ? sourceOf(values) : values
+  for (let at = 0; at < length; at += partLength) {
+    const part = words.subarray(0, length - at)
+    source.copy(new Uint8Array(part.buffer, 0, part.byteLength), 4 * at)
+    use(part, at)
   }
+}
+
+function sourceOf({ buffer, byteOffset, byteLength }: ArrayBufferView): ByteSource {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+  return { byteLength, copy: (into, at) => into.set(bytes.subarray(at, at + into.length)) }
 }
 
 /** Any float32 word as a half. */

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, win32 } from 'node:path'
+import type { ByteSource } from '../base/bytes.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import type { TensorProto } from './gen/onnx_pb.ts'
 
@@ -8,6 +9,8 @@ export interface Range {
   file: string
   offset: number
   length: number
+  /** What the file was when the range was found, where that was before its reading. */
+  stamp?: string
 }
 
 /** One read takes no more than this: Node reads less than 2 GiB at once. */
@@ -69,7 +72,8 @@ export function externalFile(tensor: TensorProto, path: string): string {
 }
 
 /** Reads a range into new memory. */
-export function readRange({ file, offset, length }: Range): Uint8Array {
+export function readRange(range: Range): Uint8Array {
+  const { file, offset, length } = range
   let bytes: Uint8Array
   try {
     bytes = new Uint8Array(length)
@@ -80,13 +84,35 @@ export function readRange({ file, offset, length }: Range): Uint8Array {
       { cause },
     )
   }
+  openRange(range, open => fill(bytes, open, offset, file))
+  return bytes
+}
+
+/** Opens the file of a range. Throws where it is not what it was when the range was found. */
+export function openRange<Result>({ file, stamp }: Range, use: (open: number) => Result): Result {
   const open = openSync(file, 'r')
   try {
-    fill(bytes, open, offset, file)
+    if (stamp !== undefined && stamp !== stampOf(open))
+      throw new DepthgateError('onnx', `${file}: changed while it was in use. Start again`)
+    return use(open)
   } finally {
     closeSync(open)
   }
-  return bytes
+}
+
+/** Another text for another content of an open file, as far as its time and size tell. */
+export function stampOf(open: number): string {
+  const { mtimeMs, size, ino } = fstatSync(open)
+  return `${mtimeMs} ${size} ${ino}`
+}
+
+/** A range to be read part by part. */
+export function sourceOf(range: Range): ByteSource {
+  const { file, offset, length } = range
+  return {
+    byteLength: length,
+    copy: (into, at) => openRange(range, open => fill(into, open, offset + at, file)),
+  }
 }
 
 /** Fills `bytes` from an open file, in pieces. */

@@ -1,5 +1,5 @@
-import { closeSync, openSync, writevSync } from 'node:fs'
-import { fill, type Range } from './external.ts'
+import { writevSync } from 'node:fs'
+import { fill, openRange, type Range } from './external.ts'
 
 /** A part of a file to be written: memory, or a range of another file. */
 export type Piece = Uint8Array | Range
@@ -63,16 +63,14 @@ function writeAll(file: number, pieces: readonly Uint8Array[]): void {
   }
 }
 
-function copyRange({ file, offset, length }: Range, take: (bytes: Uint8Array) => void): void {
-  const open = openSync(file, 'r')
-  try {
+function copyRange(range: Range, take: (bytes: Uint8Array) => void): void {
+  const { file, offset, length } = range
+  openRange(range, open => {
     const buffer = new Uint8Array(Math.min(length, largestWrite))
     for (let at = 0; at < length; at += buffer.length) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, length - at))
       fill(bytes, open, offset + at, file)
       take(bytes)
     }
-  } finally {
-    closeSync(open)
-  }
+  })
 }

@@ -1,6 +1,7 @@
-import { clearField, isFieldSet } from '@bufbuild/protobuf'
+import { clearField } from '@bufbuild/protobuf'
+import type { ByteSource } from '../base/bytes.ts'
 import { DepthgateError } from '../base/errors.ts'
-import { externalRange, readRange, titleOf } from './external.ts'
+import { externalRange, readRange, sourceOf, titleOf } from './external.ts'
 import {
   type GraphProto,
   type ModelProto,
@@ -11,6 +12,8 @@ import {
   TensorProtoSchema,
   TensorProto_DataType as Type,
 } from './gen/onnx_pb.ts'
+import { rawDataOf } from './left.ts'
+import type { Piece } from './pieces.ts'
 
 const { field } = TensorProtoSchema
 
@@ -49,15 +52,26 @@ export function byteLengthOf(tensor: TensorProto, path: string): number {
  * @throws DepthgateError where the bytes do not fit the shape and type, and where external data are not as declared
  */
 export function tensorBytes(tensor: TensorProto, path: string): Uint8Array {
+  const data = pieceOf(tensor, path)
+  return data instanceof Uint8Array ? data : readRange(data)
+}
+
+/** The same bytes, to be read part by part where they are in a file. */
+export function tensorSource(tensor: TensorProto, path: string): Uint8Array | ByteSource {
+  const data = pieceOf(tensor, path)
+  return data instanceof Uint8Array ? data : sourceOf(data)
+}
+
+function pieceOf(tensor: TensorProto, path: string): Piece {
   const needed = byteLengthOf(tensor, path)
-  if (isExternal(tensor)) return readRange(externalRange(tensor, needed, path))
-  const bytes = isFieldSet(tensor, field.rawData) ? tensor.rawData : packed(tensor)
-  if (bytes.length !== needed)
+  if (isExternal(tensor)) return externalRange(tensor, needed, path)
+  const data = rawDataOf(tensor) ?? packed(tensor)
+  if (data.length !== needed)
     throw new DepthgateError(
       'onnx',
-      `${path}: ${titleOf(tensor)} has ${bytes.length} bytes, and its shape [${tensor.dims}] of ${Type[tensor.dataType]} needs ${needed}. Export the model again`,
+      `${path}: ${titleOf(tensor)} has ${data.length} bytes, and its shape [${tensor.dims}] of ${Type[tensor.dataType]} needs ${needed}. Export the model again`,
     )
-  return bytes
+  return data
 }
 
 export function isExternal(tensor: TensorProto): boolean {

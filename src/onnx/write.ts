@@ -10,7 +10,7 @@ import {
   rmSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { clearField, create, isFieldSet } from '@bufbuild/protobuf'
+import { clearField, create } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { externalRange, type Range, readRange } from './external.ts'
 import {
@@ -20,7 +20,8 @@ import {
   TensorProto_DataLocation,
   TensorProtoSchema,
 } from './gen/onnx_pb.ts'
-import { encodeModel, encodePieces, largestMessage, readModel } from './model.ts'
+import { rawDataOf } from './left.ts'
+import { encodePieces, largestMessage, readModel } from './model.ts'
 import { type Piece, sizeOf, writePieces } from './pieces.ts'
 import { byteLengthOf, graphsOf, isExternal, tensorsOf } from './tensors.ts'
 
@@ -76,7 +77,7 @@ function rangesOf(model: ModelProto, from: string): Map<TensorProto, Range> {
 
 /** Bytes of the model as one file. */
 export function inlineSize(model: ModelProto, ranges: ReadonlyMap<TensorProto, Range>): number {
-  return sizeOf(encodeModel(model)) + sizeOf([...ranges.values()])
+  return sizeOf(encodePieces(model, rawDataOf)) + sizeOf([...ranges.values()])
 }
 
 function writeSingle(path: string, model: ModelProto, ranges: ReadonlyMap<TensorProto, Range>): undefined {
@@ -129,7 +130,7 @@ function layout(
   let end = 0
   const initializers = [...graphsOf(model)].flatMap(({ initializer }) => initializer)
   for (const tensor of new Set([...initializers, ...ranges.keys()])) {
-    const data = ranges.get(tensor) ?? (isFieldSet(tensor, rawData) ? tensor.rawData : undefined)
+    const data = ranges.get(tensor) ?? rawDataOf(tensor)
     if (data === undefined || data.length < smallest) continue
     const offset = Math.ceil(end / page) * page
     if (offset > end) pieces.push(new Uint8Array(offset - end))
@@ -161,7 +162,9 @@ function encoded(
     } else if (!streamed.has(tensor)) tensor.rawData = readRange(ranges.get(tensor)!)
   }
   const pieces = changed(new Set([...ranges.keys(), ...places.keys()]), change, () =>
-    encodePieces(model, tensor => (places.has(tensor) ? undefined : ranges.get(tensor))),
+    encodePieces(model, tensor =>
+      places.has(tensor) ? undefined : (ranges.get(tensor) ?? rawDataOf(tensor)),
+    ),
   )
   if (sizeOf(pieces) > largestMessage)
     throw new DepthgateError(
@@ -177,14 +180,14 @@ function changed<Result>(
   change: (tensor: TensorProto) => void,
   use: () => Result,
 ): Result {
-  const before = [...tensors].map(tensor => [tensor, { ...tensor }] as const)
+  const before = [...tensors].map(tensor => [tensor, Object.getOwnPropertyDescriptors(tensor)] as const)
   try {
     for (const [tensor] of before) change(tensor)
     return use()
   } finally {
     for (const [tensor, fields] of before) {
       for (const key of Object.keys(tensor)) delete tensor[key as keyof TensorProto]
-      Object.assign(tensor, fields)
+      Object.defineProperties(tensor, fields)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { eachPart, halfOf, halfToFloat, halvesOf } from '../depth/half.ts'
+import { eachPart, type Floats, halfOf, halfToFloat, halvesOf } from '../depth/half.ts'
 
 /** Number formats that tensors can be rounded to on a CPU. */
 export const roundedFormats = ['fp16', 'bf16'] as const
@@ -21,9 +21,6 @@ export interface Bits {
   /** Values too small for the format, that rounding makes zero. */
   flushed: number
 }
-
-/** Values as float32, or their bytes at any offset: those of a file need not be copied to a place where they are aligned. */
-type Floats = Float32Array | Uint8Array
 
 /**
  * Rounds to nearest, ties to even; ±Inf, NaN and the sign of zero stay. Finite values beyond the format's largest become

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { setFloats } from '../onnx/floats.ts'
 import { type TensorProto, TensorProto_DataType, TensorProtoSchema } from '../onnx/gen/onnx_pb.ts'
-import { tensorBytes } from '../onnx/tensors.ts'
+import { tensorSource } from '../onnx/tensors.ts'
 import { type RoundedFormat, roundTo, toBfloat16Bits, toHalfBits } from './round.ts'
 
 /** A weight that was rounded to a format, and how many of its values the format could not hold. */
@@ -28,10 +28,10 @@ export function reduceWeight(
   name: string,
   { format, native, flushTiny, file }: WeightRequest,
 ): { tensor: TensorProto; facts: ReducedWeight } {
-  const values = tensorBytes(tensor, file)
+  const values = tensorSource(tensor, file)
   const { dims, docString, metadataProps } = tensor
   const reduced = create(TensorProtoSchema, { name, dims, docString, metadataProps })
-  const facts = { tensor: tensor.name, values: values.length / 4, clamped: 0, flushed: 0 }
+  const facts = { tensor: tensor.name, values: values.byteLength / 4, clamped: 0, flushed: 0 }
   if (native) {
     const { bits, clamped, flushed } =
       format === 'fp16' ? toHalfBits(values, { flushTiny }) : toBfloat16Bits(values, { flushTiny })
