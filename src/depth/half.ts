@@ -1,10 +1,11 @@
 import type { ByteSource } from '../base/bytes.ts'
 import type { FloatArray } from './depth-map.ts'
+import { halfWasm } from './half-wasm.ts'
 
 // IEEE 754 binary16: 1 sign bit, 5 exponent bits (bias 15), 10 fraction bits. Node 20 has no Float16Array.
 
-/** Words that are rounded together; they fit into a processor's caches. */
-const partLength = 2 ** 16
+/** Words that are rounded together; they fit into a processor's caches. half.wat knows it too. */
+export const partLength = 2 ** 16
 
 /** float16 bit patterns as float32. Every half is a float32, so this is exact; a NaN keeps its sign and payload. */
 export function halfToFloat(bits: Uint16Array): Float32Array {
@@ -49,39 +50,56 @@ export function floatToHalf(values: FloatArray): Uint16Array {
 export type Floats = Float32Array | Uint8Array | ByteSource
 
 /**
- * float32 values as halves. Words whose result is a normal half, nearly all that networks
- * hold, are rounded here; all others go to `otherwise`: zeros, results that are subnormal or infinite, NaN.
+ * float32 values as halves, rounded by vector instructions. Words that become infinite or are no number, and those that
+ * become zero and were none, go to `rare`; so do their neighbours.
  */
-export function halvesOf(values: Floats, otherwise: (word: number) => number): Uint16Array {
+export function halvesOf(values: Floats, rare: (word: number) => number): Uint16Array {
   const halves = new Uint16Array(values.byteLength / 4)
-  eachPart(values, (words, start) => roundWords(words, halves.subarray(start), otherwise))
+  eachPart(values, kernel.words, (words, start) => {
+    for (const place of kernel.rare.subarray(0, kernel.round(words.length)))
+      for (let i = place / 4; i < Math.min(place / 4 + 4, words.length); i++)
+        kernel.halves[i] = rare(words[i]!)
+    halves.set(kernel.halves.subarray(0, words.length), start)
+  })
   return halves
 }
 
-function roundWords(words: Int32Array, halves: Uint16Array, otherwise: (word: number) => number): void {
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!
-    const magnitude = word & 0x7fffffff
-    halves[i] =
-      // from 2^-14 up to 65520, by one comparison
-      (magnitude - 0x38800000) >>> 0 < 0x0efff000
-        ? ((word >>> 16) & 0x8000) | rounded(magnitude - 0x38000000, 13)
-        : otherwise(word)
-  }
+/** What is used of it; TypeScript declares the rest with browsers only. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object) => { exports: unknown }
 }
 
+/** Rounds `words` to `halves`, and tells where words lie that it leaves to others; see half.wat. */
+const kernel = (() => {
+  const module = new WebAssembly.Module(Buffer.from(halfWasm, 'base64'))
+  const { memory, round } = new WebAssembly.Instance(module).exports as {
+    memory: { buffer: ArrayBuffer }
+    round(count: number): number
+  }
+  return {
+    round,
+    words: new Int32Array(memory.buffer, 0, partLength),
+    halves: new Uint16Array(memory.buffer, 4 * partLength, partLength),
+    rare: new Int32Array(memory.buffer, 6 * partLength, partLength / 4),
+  }
+})()
+
 /**
- * The words of float32 values, a part at a time in one small piece of memory: no copy of a large weight whose bytes lie at
- * an odd offset, or in a file. Words are signed, as V8 passes those to functions without making objects of them.
+ * The words of float32 values, a part at a time, in memory that is used again: no copy of a large weight whose bytes lie
+ * at an odd offset, or in a file. Words are signed, as V8 passes those to functions without making objects of them.
  */
-export function eachPart(values: Floats, use: (words: Int32Array, start: number) => void): void {
+export function eachPart(
+  values: Floats,
+  memory: Int32Array,
+  use: (words: Int32Array, start: number) => void,
+): void {
   const length = values.byteLength / 4
-  const words = new Int32Array(Math.min(length, partLength))
   const source = ArrayBuffer.isView(values) ? sourceOf(values) : values
-  for (let at = 0; at < length; at += partLength) {
-    const part = words.subarray(0, length - at)
-    source.copy(new Uint8Array(part.buffer, 0, part.byteLength), 4 * at)
-    use(part, at)
+  for (let at = 0; at < length; at += memory.length) {
+    const words = memory.subarray(0, length - at)
+    source.copy(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), 4 * at)
+    use(words, at)
   }
 }
 

@@ -1,4 +1,4 @@
-import { eachPart, type Floats, halfOf, halfToFloat, halvesOf } from '../depth/half.ts'
+import { eachPart, type Floats, halfOf, halfToFloat, halvesOf, partLength } from '../depth/half.ts'
 
 /** Number formats that tensors can be rounded to on a CPU. */
 export const roundedFormats = ['fp16', 'bf16'] as const
@@ -64,7 +64,7 @@ export function toBfloat16Bits(values: Floats, { flushTiny = false } = {}): Bits
   const bits = new Uint16Array(values.byteLength / 4)
   let clamped = 0
   let flushed = 0
-  eachPart(values, (words, start) => {
+  eachPart(values, new Int32Array(partLength), (words, start) => {
     const part = bits.subarray(start)
     for (let i = 0; i < words.length; i++) {
       const word = words[i]!

@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import loadWabt from 'wabt'
 import { floatToHalf, halfToFloat } from '../../../src/depth/half.ts'
+import { halfWasm } from '../../../src/depth/half-wasm.ts'
+import { repo } from '../../helpers/files.ts'
 
 /** The definition, term by term: (−1)^s · 2^(e−15) · (1 + f/1024), and 2^−14 · f/1024 where e is 0. */
 function slow(half: number): number {
@@ -90,4 +95,11 @@ describe('floatToHalf', () => {
     expect([...floatToHalf(Float32Array.of(9, 1, 2).subarray(1))]).toEqual([0x3c00, 0x4000])
     expect([...floatToHalf(Float64Array.of(9, 1, 2).subarray(1))]).toEqual([0x3c00, 0x4000])
   })
+})
+
+test('half-wasm.ts is made of half.wat', async () => {
+  const wabt = await loadWabt()
+  const text = readFileSync(join(repo, 'src/depth/half.wat'), 'utf8')
+  const { buffer } = wabt.parseWat('half.wat', text, { simd: true }).toBinary({})
+  expect(halfWasm, 'run node scripts/wasm.mjs').toBe(Buffer.from(buffer).toString('base64'))
 })
