@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { clearField, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { DepthgateError, messageOf } from '../base/errors.ts'
@@ -47,7 +48,7 @@ export function modelIn(file: number, size: number, least: number, path: string)
   const stamp = stampOf(file)
   for (const { index, tensor, offset, length } of scanned?.large ?? []) {
     const weight = decode(TensorProtoSchema, tensor, path)
-    leaveRawData(weight, { file: path, offset, length, stamp })
+    leaveRawData(weight, { file: resolve(path), offset, length, stamp })
     model.graph.initializer.splice(index, 0, weight)
   }
   return model
