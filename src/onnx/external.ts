@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { dirname, isAbsolute, join, relative, win32 } from 'node:path'
 import type { ByteSource } from '../base/bytes.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
@@ -9,8 +18,8 @@ export interface Range {
   file: string
   offset: number
   length: number
-  /** What the file was when the range was found, where that was before its reading. */
-  stamp?: string
+  /** What the file was when the range was found. */
+  stamp: string
 }
 
 /** One read takes no more than this: Node reads less than 2 GiB at once. */
@@ -31,13 +40,13 @@ export function externalRange(tensor: TensorProto, needed: number, path: string)
       'onnx',
       `${path}: ${titleOf(tensor)} has ${length} bytes in ${location}, and its shape [${tensor.dims}] and type need ${needed}. Export the model again`,
     )
-  const { size } = statSync(file)
-  if (offset + length > size)
+  const found = statSync(file)
+  if (offset + length > found.size)
     throw new DepthgateError(
       'onnx',
-      `${path}: ${titleOf(tensor)} ends at byte ${offset + length} of ${location}, which has ${size}: it was cut short or belongs to another export. Restore it, or export the model again`,
+      `${path}: ${titleOf(tensor)} ends at byte ${offset + length} of ${location}, which has ${found.size}: it was cut short or belongs to another export. Restore it, or export the model again`,
     )
-  return { file, offset, length }
+  return { file, offset, length, stamp: stampOf(found) }
 }
 
 /**
@@ -90,9 +99,16 @@ export function readRange(range: Range): Uint8Array {
 
 /** Opens the file of a range. Throws where it is not what it was when the range was found. */
 export function openRange<Result>({ file, stamp }: Range, use: (open: number) => Result): Result {
-  const open = openSync(file, 'r')
+  let open: number
   try {
-    if (stamp !== undefined && stamp !== stampOf(open))
+    open = openSync(file, 'r')
+  } catch (cause) {
+    throw new DepthgateError('onnx', `${file}: can no longer be opened (${messageOf(cause)}). Start again`, {
+      cause,
+    })
+  }
+  try {
+    if (stamp !== stampOf(fstatSync(open)))
       throw new DepthgateError('onnx', `${file}: changed while it was in use. Start again`)
     return use(open)
   } finally {
@@ -100,9 +116,8 @@ export function openRange<Result>({ file, stamp }: Range, use: (open: number) =>
   }
 }
 
-/** Another text for another content of an open file, as far as its time and size tell. */
-export function stampOf(open: number): string {
-  const { mtimeMs, size, ino } = fstatSync(open)
+/** Another text for another content of a file, as far as its time and size tell. */
+export function stampOf({ mtimeMs, size, ino }: Stats): string {
   return `${mtimeMs} ${size} ${ino}`
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, type Stats } from 'node:fs'
 import { resolve } from 'node:path'
 import { clearField, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
@@ -24,13 +24,15 @@ export function readModel(path: string): ModelProto {
   if (!existsSync(path)) throw new DepthgateError('onnx', `${path}: there is no such file`)
   const file = openSync(path, 'r')
   try {
-    const { size } = fstatSync(file)
-    if (size > largestMessage)
+    const found = fstatSync(file)
+    if (!found.isFile())
+      throw new DepthgateError('onnx', `${path}: is a folder, not a file. Name the .onnx in it`)
+    if (found.size > largestMessage)
       throw new DepthgateError(
         'onnx',
-        `${path}: ${size} bytes are more than protobuf's 2 GiB. Export it with external data`,
+        `${path}: ${found.size} bytes are more than protobuf's 2 GiB. Export it with external data`,
       )
-    return modelIn(file, size, large, path)
+    return modelIn(file, found, large, path)
   } finally {
     closeSync(file)
   }
@@ -38,17 +40,18 @@ export function readModel(path: string): ModelProto {
 
 /**
  * The model in an open file.
- * @param least bytes of raw data that stay in the file
+ * @param found what is known of the file
+ * @param least bytes of raw data that stay in it
  */
-export function modelIn(file: number, size: number, least: number, path: string): ModelProto {
+export function modelIn(file: number, found: Stats, least: number, path: string): ModelProto {
+  const { size } = found
   const scanned = size < least ? undefined : scanModel(file, size, least, path)
   const model = decode(ModelProtoSchema, scanned?.bytes ?? wholeFile(file, size, path), path)
   if (!model.graph || model.graph.node.length === 0)
     throw new DepthgateError('onnx', `${path}: holds no graph; is it an ONNX model? Export it again`)
-  const stamp = stampOf(file)
   for (const { index, tensor, offset, length } of scanned?.large ?? []) {
     const weight = decode(TensorProtoSchema, tensor, path)
-    leaveRawData(weight, { file: resolve(path), offset, length, stamp })
+    leaveRawData(weight, { file: resolve(path), offset, length, stamp: stampOf(found) })
     model.graph.initializer.splice(index, 0, weight)
   }
   return model

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { clearField, equals, fromBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ import { noise } from '../../helpers/graph.ts'
 function readLeaving(path: string, least: number): ModelProto {
   const file = openSync(path, 'r')
   try {
-    return modelIn(file, fstatSync(file).size, least, path)
+    return modelIn(file, fstatSync(file), least, path)
   } finally {
     closeSync(file)
   }
@@ -107,5 +107,7 @@ describe('a model whose large weights stay in its file', () => {
     writeFileSync(path, 'x')
     for (const use of [() => weight.rawData, () => toHalfBits(tensorSource(weight, path))])
       expect(errorOf(use).message).toBe(`${path}: changed while it was in use. Start again`)
+    rmSync(path)
+    expect(errorOf(() => weight.rawData).message).toMatch(/m\.onnx: can no longer be opened/)
   })
 })

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, equals, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
@@ -48,6 +48,7 @@ describe('a model', () => {
 
   test.each<[string, (path: string) => void, RegExp]>([
     ['missing', () => {}, /m\.onnx: there is no such file/],
+    ['a folder', path => mkdirSync(path), /m\.onnx: is a folder, not a file/],
     ['empty', path => writeFileSync(path, ''), /m\.onnx: holds no graph/],
     ['text', path => writeFileSync(path, 'version https://git-lfs'), /m\.onnx: is no ONNX model/],
     [
