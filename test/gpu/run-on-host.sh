@@ -54,7 +54,7 @@ providers() {
 
 # step and its limit in seconds
 steps=(facts:90 precisions:400 unfused:300 fusion:240 timing:120 errors:150 bench:500 plans:200 gate:400 second:60
-  weak:240 networks:400 providers:300 rebuilds:400)
+  weak:240 networks:500 providers:300 rebuilds:400)
 
 run() { # NAME SECONDS
   local began=$SECONDS rc

@@ -41,16 +41,23 @@ class Nvml:
             found = self._smi("clocks.sm,clocks.mem,temperature.gpu,power.draw")
             names = ("smClock", "memoryClock", "temperature", "power")
             return {**dict(zip(names, (_number(text) for text in found or [""] * 4))), "throttled": None}
-        reasons = c_ulonglong()
-        known = self.library.nvmlDeviceGetCurrentClocksThrottleReasons(self.device, byref(reasons)) == 0
+        reasons = self._reasons()
         power = self._read("nvmlDeviceGetPowerUsage")
         return {
             "smClock": self._read("nvmlDeviceGetClockInfo", c_int(SM)),
             "memoryClock": self._read("nvmlDeviceGetClockInfo", c_int(MEMORY)),
             "temperature": self._read("nvmlDeviceGetTemperature", c_int(0)),
             "power": None if power is None else power / 1000,
-            "throttled": [word for bit, word in THROTTLED.items() if reasons.value & bit] if known else None,
+            "throttled": None if reasons is None else [word for bit, word in THROTTLED.items() if reasons & bit],
         }
+
+    def _reasons(self):
+        # renamed in driver 535; later ones may drop the old name
+        for name in ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"):
+            value = c_ulonglong()
+            if hasattr(self.library, name) and getattr(self.library, name)(self.device, byref(value)) == 0:
+                return value.value
+        return None
 
     def _read(self, name, *arguments):
         value = c_uint()
