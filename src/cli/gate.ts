@@ -100,29 +100,45 @@ async function runPlan(
   const id = newRunId(started)
   const kept = keepRun(config, id, values.save, values['no-save'])
   const say = values.json ? () => {} : (text: string) => console.log(text)
-  const names = plan.cases.map(nameOf)
   for (const remark of plan.remarks) console.error(`note: ${remark}`)
-  say(planText(names).join('\n'))
+  say(planText(plan.cases.map(nameOf)).join('\n'))
 
+  const { records, evidence, stopCode } = await runCases(config, plan, values, kept, say)
+  const run = finishRun({ id, config, plan, filter, started, records, partial: stopCode !== undefined })
+  for (const text of runDetails(run, evidence, values.attribute)) say(`\n${text}`)
+  say(`\n${runEnd(run).join('\n')}`)
+  const folder = kept.finish(run)
+  if (folder !== undefined) say(colors.dim(`saved: ${fromHere(folder)}`))
+  if (values.json) console.log(honestJson({ pass: exitCodeOf(run) === 0, ...run }))
+  return stopCode ?? (folder === undefined && values.save !== undefined ? 2 : exitCodeOf(run))
+}
+
+/** Runs the cases and prints a row for each. `stopCode` is set where a signal ended it before the plan was through. */
+async function runCases(
+  config: LoadedConfig,
+  { cases }: Plan,
+  values: Values,
+  kept: ReturnType<typeof keepRun>,
+  say: (text: string) => void,
+) {
+  const names = cases.map(nameOf)
   const table = gateTable(names, process.stdout.columns)
   const progress = progressLine(process.stderr, names.map(caseText))
   const stop = stopOnSignal()
   const records: CaseRecord[] = []
   const evidence = new Map<CaseRecord, Record<string, Evidence>>()
-  const problems = new Set<string>()
-  const runs = runGate(config, plan.cases, {
+  const problems: string[] = []
+  if (names.length > 0) say(`\n${table.head()}`)
+  progress.show()
+  for await (const run of runGate(config, cases, {
     attributeAll: values.attribute,
     jobs: countOf('--jobs', values.jobs),
     signal: stop.signal,
-  })
-  if (names.length > 0) say(`\n${table.head()}`)
-  progress.show()
-  for await (const run of runs) {
+  })) {
     if (isJudged(run)) {
-      evidence.set(
-        run.record,
-        leaveForReview(config, run, problem => problems.add(problem)),
-      )
+      const left = leaveForReview(config, run)
+      evidence.set(run.record, left.evidence)
+      if (left.problem !== undefined) problems.push(left.problem)
       kept.add(run)
     }
     records.push(run.record)
@@ -133,31 +149,18 @@ async function runPlan(
   }
   progress.hide()
   // one full disk is one problem, however many cases meet it
-  for (const problem of [...problems].slice(0, 1)) console.error(`note: ${problem}`)
-
-  const run = finishRun({ id, config, plan, filter, started, records, partial: stop.signal.aborted })
-  for (const text of runDetails(run, evidence, values.attribute)) say(`\n${text}`)
-  say(`\n${runEnd(run).join('\n')}`)
-  const folder = kept.finish(run)
-  if (folder !== undefined) say(colors.dim(`saved: ${fromHere(folder)}`))
-  if (values.json) console.log(honestJson({ pass: exitCodeOf(run) === 0, ...run }))
-  return stop.exitCode ?? (folder === undefined && values.save !== undefined ? 2 : exitCodeOf(run))
+  if (problems[0] !== undefined) console.error(`note: ${problems[0]}`)
+  return { records, evidence, stopCode: records.length < names.length ? stop.exitCode : undefined }
 }
 
 /** Pictures of a failure, and the entry for `depthgate review`; where they cannot be written the verdict stands. */
-function leaveForReview(
-  config: LoadedConfig,
-  run: JudgedRun,
-  onProblem: (problem: string) => void,
-): Record<string, Evidence> {
+function leaveForReview(config: LoadedConfig, run: JudgedRun) {
   const { record, baseline, comparisons } = run
   const { model } = run.case
-  const evidence = record.verdict.pass
-    ? {}
-    : writeEvidence(config, model, { verdict: record.verdict, comparisons })
+  const { verdict } = record
+  const evidence = verdict.pass ? {} : writeEvidence(config, model, { verdict, comparisons })
   const pictures = picturesOf(config, evidence)
   if (Object.keys(pictures).length > 0) record.pictures = pictures
-  const { problem } = settleBaseline(config, model, record.verdict, baseline, 'none', pictures)
-  if (problem !== undefined) onProblem(problem)
-  return evidence
+  const { problem } = settleBaseline(config, model, verdict, baseline, 'none', pictures)
+  return { evidence, problem }
 }

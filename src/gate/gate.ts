@@ -44,9 +44,12 @@ export async function* runGate(
   cases: readonly Case[],
   { attributeAll = false, jobs = 1, signal }: GateOptions = {},
 ): AsyncGenerator<CaseRun> {
-  yield* inLanes(cases, laneOfCase, jobs, item => runCase(config, item, attributeAll), signal)
-  // an engine that is still at work cannot be released; the process ends soon
-  if (!signal?.aborted) await releaseEngines()
+  try {
+    yield* inLanes(cases, laneOfCase, jobs, item => runCase(config, item, attributeAll), signal)
+  } finally {
+    // an engine that is still at work cannot be released; the process ends soon
+    if (!signal?.aborted) await releaseEngines()
+  }
 }
 
 /** What a case keeps busy: the CPU, of which ONNX Runtime uses every core by itself, or one GPU. */

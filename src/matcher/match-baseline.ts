@@ -12,10 +12,11 @@ interface Counter {
 export interface BaselineState {
   snapshotState?: {
     snapshotUpdateState?: UpdateMode
-    added: Counter
-    matched: Counter
-    unmatched: Counter
-    updated: Counter
+    // public for jest-image-snapshot's sake, and not documented: a Vitest without them counts nothing
+    added?: Counter
+    matched?: Counter
+    unmatched?: Counter
+    updated?: Counter
   }
   task?: { id: string }
 }
@@ -55,9 +56,9 @@ export function matchBaseline(
 /** Vitest's own line of snapshots counts the baselines that were written, updated, kept and missed. */
 function count({ snapshotState, task }: BaselineState, { action }: Settled, outcome: string): void {
   const test = task?.id ?? ''
-  if (action.type === 'write') snapshotState?.[action.how].increment(test)
-  else if (outcome === 'regressed') snapshotState?.unmatched.increment(test)
-  else if (outcome === 'unchanged' || outcome === 'improved') snapshotState?.matched.increment(test)
+  if (action.type === 'write') snapshotState?.[action.how]?.increment(test)
+  else if (outcome === 'regressed') snapshotState?.unmatched?.increment(test)
+  else if (outcome === 'unchanged' || outcome === 'improved') snapshotState?.matched?.increment(test)
   if (outcome === 'improved' && action.type === 'ask') improved++
 }
 

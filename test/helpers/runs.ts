@@ -19,7 +19,7 @@ export const fingerprint: Fingerprint = {
 export type Held = { [metric in LimitName]?: readonly [value: number, limit: number] }
 
 /** The verdict over one map `depth` that holds these values against these limits. */
-export function mapVerdict(held: Held): MapVerdict {
+function mapVerdict(held: Held): MapVerdict {
   const limits = (Object.entries(held) as [LimitName, [number, number]][]).map(([name, [value, limit]]) => {
     const { better } = catalogue[name]
     const pass =
