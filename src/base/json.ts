@@ -38,12 +38,18 @@ function repeatedKey(validJson: string): string | undefined {
 
 const beyondJson = new Map([NaN, Infinity, -Infinity].map(value => [String(value), value]))
 
-/** JSON where a number may be infinite or not a number: as the strings "Infinity", "-Infinity", "NaN". */
+/**
+ * JSON where a number may be infinite or not a number: as the strings "Infinity", "-Infinity", "NaN". Characters that steer
+ * a terminal, which JSON would let stand, are written as escapes: the data are the same.
+ */
 export function honestJson(value: unknown): string {
   return JSON.stringify(
     value,
     (_key, item) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : item),
     2,
+  ).replace(
+    /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
 

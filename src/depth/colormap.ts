@@ -18,7 +18,7 @@ interface PaintOptions {
   invalid?: Colour
 }
 
-const magenta: Colour = [255, 0, 255]
+export const magenta: Colour = [255, 0, 255]
 
 /** The entry in the middle: a value half way between `from` and `to` rounds up to it. */
 const middle = 128
@@ -74,13 +74,17 @@ export function paint(
       pixels.set(invalid, i * 3)
       continue
     }
-    const entry =
-      3 * (from === to ? step(value - from) : Math.round(255 * clamp((value - from) / (to - from))))
+    const entry = 3 * entryOf(value, from, to)
     pixels[i * 3] = colours[entry]!
     pixels[i * 3 + 1] = colours[entry + 1]!
     pixels[i * 3 + 2] = colours[entry + 2]!
   }
   return ndarray(pixels, [height, width, 3])
+}
+
+/** The colour, 0 … 255, of a finite value: linear between `from` and `to`, clamped at both. */
+export function entryOf(value: number, from: number, to: number): number {
+  return from === to ? step(value - from) : Math.round(255 * clamp((value - from) / (to - from)))
 }
 
 function step(difference: number): number {

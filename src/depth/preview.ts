@@ -3,10 +3,10 @@ import { paint } from './colormap.ts'
 import { type DepthMap, packed } from './depth-map.ts'
 
 /** What a map holds: metres, or their inverse up to a factor. */
-type Kind = 'depth' | 'inverse'
+export type Kind = 'depth' | 'inverse'
 
 /** Inverse depths that get the coldest and the warmest colour. */
-type Limits = readonly [far: number, near: number]
+export type Limits = readonly [far: number, near: number]
 
 /**
  * A colour picture of a depth map, for people: near is warm, far is cold, magenta is no depth. Colours are spread
@@ -37,7 +37,7 @@ export function previewLimits(map: DepthMap, kind: Kind): Limits {
 }
 
 /** A new array of inverse depths in row-major order, NaN where there is no depth. */
-function inverseOf(map: DepthMap, kind: Kind): Float64Array {
+export function inverseOf(map: DepthMap, kind: Kind): Float64Array {
   const values = packed(map)
   const inverse = new Float64Array(values.length)
   const convert = kind === 'depth' ? invert : keep

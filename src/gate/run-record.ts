@@ -15,6 +15,15 @@ export interface CaseName {
   engine: string
 }
 
+/** The test that judged a case, where one did. */
+export interface TestPlace {
+  name: string
+  /** Relative to the config's folder, with `/`. */
+  file: string
+  /** From 1; absent where it is not known. */
+  line?: number
+}
+
 /** What a run was asked for: absent where nothing was left out. */
 export interface RunFilter {
   models?: string[]
@@ -96,6 +105,8 @@ export interface JudgedRecord extends CaseName {
   outputs?: { [output: string]: SavedOutput }
   /** Pictures of a failure by output, relative to the config's folder. */
   pictures?: { [output: string]: string }
+  /** Of a run of tests: the test that judged it. */
+  test?: TestPlace
 }
 
 /** Broken by an error that is not about depth. */
@@ -123,8 +134,8 @@ export interface RunRecord {
   cases: CaseRecord[]
   /** Task quality by variant; empty where no scene has ground truth. */
   quality: QualitySummary[]
-  /** Models that could not even be planned. */
-  broken: { model: string; error: string }[]
+  /** Models that could not even be planned; of a run of tests, what failed without a verdict. */
+  broken: { model: string; error: string; test?: TestPlace }[]
   /** Remarks about the goldens, such as files that a crash left behind. */
   remarks: string[]
   /** Goldens and baselines that a whole run did not need; empty under a filter. */

@@ -17,6 +17,8 @@ function object<P extends object>(properties: P, optional: readonly (keyof P)[] 
 const list = <T extends object>(items: T) => ({ type: 'array', items }) as const
 const byName = <T extends object>(schema: T) => ({ type: 'object', additionalProperties: schema }) as const
 
+const test = object({ name: text, file: text, line: { type: 'integer', minimum: 1 } }, ['line'])
+
 const caseName = { model: text, scene: text, precision: { enum: precisions }, engine: text } as const
 
 const limit = object({
@@ -96,8 +98,9 @@ const record = {
         quality: list(object({ output: text, truth: text, golden: figures, engine: figures })),
         outputs: byName({ anyOf: [file, object({ value: number })] }),
         pictures: byName(text),
+        test,
       },
-      ['quality', 'outputs', 'pictures'],
+      ['quality', 'outputs', 'pictures', 'test'],
     ),
     object({ ...caseName, type: { const: 'broken' }, error: text }),
     object({ ...caseName, type: { const: 'skipped' }, reason: text }),
@@ -158,7 +161,7 @@ export const runSchema = {
     plan: list(object(caseName)),
     cases: list(record),
     quality: list(quality),
-    broken: list(object({ model: text, error: text })),
+    broken: list(object({ model: text, error: text, test }, ['test'])),
     remarks: texts,
     obsolete: list(object({ path: text, scene: text, why: text }, ['scene'])),
   }),
