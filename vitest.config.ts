@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 const src = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url))
 /** The tests write `from 'depthgate'` as users do, and get the source. */
 const alias = [
+  { find: /^depthgate\/reporter$/, replacement: src('matcher/reporter.ts') },
   { find: /^depthgate\/vitest$/, replacement: src('matcher/setup.ts') },
   { find: /^depthgate\/config$/, replacement: src('gate/define-config.ts') },
   { find: /^depthgate$/, replacement: src('index.ts') },
@@ -23,6 +24,16 @@ export default defineConfig({
           include: ['test/cpu/**/*.test.ts'],
           setupFiles: [src('matcher/setup.ts')],
           testTimeout: 60_000,
+        },
+      },
+      // the HTML report in a real Chromium
+      {
+        resolve: { alias },
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       // the built package as a user has it: command line, tarball, a real PyTorch

@@ -13,6 +13,7 @@ for (const file of readdirSync('src/engines/worker', { recursive: true }).filter
   name.endsWith('.py'),
 ))
   cpSync(join('src/engines/worker', file), join('dist/engines/worker', file))
+for (const file of ['report.css', 'report.js']) cpSync(`src/report/html/${file}`, `dist/report/html/${file}`)
 chmodSync('dist/cli/main.js', 0o755)
 
 const { manifestSchema } = await import('../dist/golden/manifest-schema.js')
