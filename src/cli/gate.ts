@@ -12,11 +12,13 @@ import { gateTable } from '../report/gate-text.ts'
 import { type Evidence, fromHere } from '../report/phrase.ts'
 import { planText } from '../report/plan-text.ts'
 import { progressLine } from '../report/progress.ts'
+import { type ReportRequest, reportRequests, writeReports } from '../report/reports.ts'
 import { runDetails, runEnd } from '../report/run-text.ts'
 import { type Command, countOf, noPositionals, parse } from './command.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { stopOnSignal } from './interrupt.ts'
 import { keepRun } from './keep-run.ts'
+import { tellReports } from './tell-reports.ts'
 
 const options = {
   model: { type: 'string', multiple: true },
@@ -29,6 +31,7 @@ const options = {
   attribute: { type: 'boolean', default: false },
   save: { type: 'string' },
   'no-save': { type: 'boolean', default: false },
+  report: { type: 'string', multiple: true },
   config: { type: 'string' },
   json: { type: 'boolean', default: false },
 } as const
@@ -48,6 +51,8 @@ export const gate: Command = {
   --save FOLDER   keep the run (run.json and the engines' maps) there, for judge, diff and reports;
                   by default the last three are kept in .depthgate/runs
   --no-save       keep no run
+  --report FORMAT[=PATH]   html (by default, to .depthgate/report/index.html), junit, json, markdown, github, none;
+                  may be given several times
   --config FILE   by default the depthgate.config.* of this folder or one above
   --json          print the run as JSON (schema: depthgate/schema/run.schema.json)
 
@@ -61,10 +66,11 @@ is saved and reported as partial. Pictures of failures go to .depthgate/failures
   async run(args) {
     const { values, positionals } = parse('gate', args, options)
     noPositionals('gate', positionals, 'To choose, use --model, --scene, --precision, --engine, --grep')
+    const requests = reportRequests(values.report)
     const config = loadConfig(values.config)
     const filter = filterOf(values)
     const plan = planGate(config, filter)
-    return values['dry-run'] ? showPlan(plan, values.json) : runPlan(config, plan, filter, values)
+    return values['dry-run'] ? showPlan(plan, values.json) : runPlan(config, plan, filter, values, requests)
   },
 }
 
@@ -95,6 +101,7 @@ async function runPlan(
   plan: Plan,
   filter: RunFilter | undefined,
   values: Values,
+  requests: readonly ReportRequest[],
 ): Promise<number> {
   const started = new Date()
   const id = newRunId(started)
@@ -109,8 +116,13 @@ async function runPlan(
   say(`\n${runEnd(run).join('\n')}`)
   const folder = kept.finish(run)
   if (folder !== undefined) say(colors.dim(`saved: ${fromHere(folder)}`))
+  const reports = writeReports({ run, folder: folder ?? config.root, config }, requests)
+  tellReports(reports, values.json ? line => console.error(line) : line => console.log(line))
   if (values.json) console.log(honestJson({ pass: exitCodeOf(run) === 0, ...run }))
-  return stopCode ?? (folder === undefined && values.save !== undefined ? 2 : exitCodeOf(run))
+  const lost =
+    (folder === undefined && values.save !== undefined) ||
+    (reports.problems.length > 0 && values.report !== undefined)
+  return stopCode ?? (lost ? 2 : exitCodeOf(run))
 }
 
 /** Runs the cases and prints a row for each. `stopCode` is set where a signal ended it before the plan was through. */

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
+import { terminal } from '../report/escape.ts'
 import { fromHere } from '../report/phrase.ts'
 import type { Command } from './command.ts'
 
@@ -16,6 +17,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   diff: async () => (await import('./diff.ts')).diff,
   tolerance: async () => (await import('./tolerance.ts')).tolerance,
   prune: async () => (await import('./prune.ts')).prune,
+  report: async () => (await import('./report.ts')).report,
   compare: async () => (await import('./compare.ts')).compare,
   capture: async () => (await import('./capture.ts')).capture,
   convert: async () => (await import('./convert.ts')).convert,
@@ -61,6 +63,13 @@ ${lines.join('\n')}
   depthgate --version
 
 Exit code: 0 pass, 1 a comparison failed, 2 nothing could be compared or the input is bad, 130 stopped by Ctrl-C.`
+}
+
+// what is printed quotes names and messages from files: no character of theirs steers the terminal
+for (const name of ['log', 'info', 'error'] as const) {
+  const print = console[name]
+  console[name] = (...items) =>
+    print(...items.map(item => (typeof item === 'string' ? terminal(item) : item)))
 }
 
 try {

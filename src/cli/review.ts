@@ -4,6 +4,7 @@ import { DepthgateError } from '../base/errors.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { type PendingEntry, pendingId, readPending, removePending } from '../gate/pending.ts'
 import { acceptEntry, acceptedBefore, checkMayWrite } from '../gate/review.ts'
+import { terminal } from '../report/escape.ts'
 import { inlinePicture } from '../report/inline-picture.ts'
 import { reviewText } from '../report/review-text.ts'
 import { decisionText } from './accept.ts'
@@ -41,7 +42,7 @@ Without a terminal, use pending, accept and reject. Exit code: 0 walked through 
     const ask = (question: string) =>
       Promise.race([closed, new Promise<string>(answer => terminal.question(question, answer))])
     try {
-      await walk(config, readPending(config.root), ask, text => console.log(text))
+      await walk(config, readPending(config.root), ask, text => process.stdout.write(`${text}\n`))
     } finally {
       terminal.close()
     }
@@ -58,7 +59,7 @@ export async function walk(
 ): Promise<void> {
   if (entries.length === 0) say('nothing is pending')
   for (const [i, entry] of entries.entries()) {
-    say(`\n${reviewText(entry, acceptedBefore(config, entry), `${i + 1} of ${entries.length}`)}`)
+    say(`\n${terminal(reviewText(entry, acceptedBefore(config, entry), `${i + 1} of ${entries.length}`))}`)
     for (const picture of Object.values(entry.pictures)) {
       const shown = inlinePicture(join(config.root, picture))
       if (shown !== '') say(shown)

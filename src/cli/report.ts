@@ -1,0 +1,51 @@
+import { DepthgateError } from '../base/errors.ts'
+import { type LoadedConfig, loadConfig } from '../gate/config.ts'
+import { readRun } from '../gate/run-store.ts'
+import { reportRequests, writeReports } from '../report/reports.ts'
+import { type Command, parse } from './command.ts'
+import { exitCodeOf } from './exit-code.ts'
+import { tellReports } from './tell-reports.ts'
+
+/** Makes reports from a saved run. */
+export const report: Command = {
+  summary: 'make an HTML page, JUnit, JSON or Markdown from a saved run',
+  help: `depthgate report RUN [options]
+
+  RUN                      the folder of a saved run: .depthgate/runs/<id>, or what --save named
+  --report FORMAT[=PATH]   html (by default), junit, json, markdown, github; may be given several times
+  --config FILE            names the goldens, for pictures; by default the depthgate.config.* of this folder or one above
+
+Nothing is run and nothing is judged again: for other limits, see depthgate judge.
+Exit code: that of the run, 0, 1 or 2; 2 where a report cannot be written.
+
+  depthgate report .depthgate/runs/20261124-214003-4f2a --report html=report.html --report junit=junit.xml
+`,
+  async run(args) {
+    const { values, positionals } = parse('report', args, {
+      report: { type: 'string', multiple: true },
+      config: { type: 'string' },
+    })
+    const [path, ...rest] = positionals
+    if (path === undefined || rest.length > 0)
+      throw new DepthgateError(
+        'usage',
+        `depthgate report takes one saved run, got ${positionals.length}. See: depthgate report --help`,
+      )
+    const requests = reportRequests(values.report)
+    const { run, folder } = readRun(path)
+    const config = configFor(values.config)
+    const written = writeReports({ run, folder, ...(config && { config }) }, requests)
+    tellReports(written, line => console.log(line))
+    return written.problems.length > 0 ? 2 : exitCodeOf(run)
+  },
+}
+
+/** A run can be reported where its project is not; then there are no pictures, and the report says so. */
+function configFor(file: string | undefined): LoadedConfig | undefined {
+  try {
+    return loadConfig(file)
+  } catch (thrown) {
+    if (file !== undefined) throw thrown
+    return undefined
+  }
+}
