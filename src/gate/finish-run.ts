@@ -8,7 +8,8 @@ import { nameOf, type Plan } from './plan.ts'
 import { summariseQuality } from './quality.ts'
 import { type CaseRecord, type RunFilter, type RunHeader, type RunRecord, runVersion } from './run-record.ts'
 
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+/** Of depthgate. */
+export const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 
 interface Finished {
   id: string
@@ -35,7 +36,7 @@ export function finishRun({ id, config, plan, filter, started, records, partial 
       ended: new Date().toISOString(),
       partial,
       ...(filter && { filter }),
-      host: host(),
+      host: hostFacts(),
     },
     plan: plan.cases.map(nameOf),
     cases: records,
@@ -46,7 +47,8 @@ export function finishRun({ id, config, plan, filter, started, records, partial 
   }
 }
 
-function host(): RunHeader['host'] {
+/** Facts of this machine. */
+export function hostFacts(): RunHeader['host'] {
   return {
     node: process.versions.node,
     platform: process.platform,

@@ -1,4 +1,5 @@
 import { inCi, mayWrite } from '../base/ci.ts'
+import type { BaselineOutcome } from '../gate/baseline.ts'
 import { heldBaseline, type Settled, settleBaseline, type UpdateMode } from '../gate/baseline-update.ts'
 import type { LoadedConfig, Model } from '../gate/config.ts'
 import type { Verdict } from '../gate/verdict.ts'
@@ -35,7 +36,7 @@ export function matchBaseline(
   model: Model,
   verdict: Verdict,
   pictures: Readonly<Record<string, string>>,
-): { pass: boolean; text: string[] } {
+): { pass: boolean; text: string[]; outcome?: BaselineOutcome } {
   if (!verdict.fingerprint) return { pass: true, text: [] }
   const asked = state.snapshotState?.snapshotUpdateState ?? 'none'
   const held = heldBaseline(config, model, verdict)
@@ -44,6 +45,8 @@ export function matchBaseline(
   const written = settled.action.type === 'write'
   return {
     pass: held.outcome.type !== 'regressed' || written,
+    // for reports: what was just written is what holds
+    outcome: written ? heldBaseline(config, model, verdict).outcome : held.outcome,
     text: [
       ...baselineText(held.outcome),
       ...(asked === 'all' && !written && inCi()

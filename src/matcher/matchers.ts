@@ -11,4 +11,8 @@ interface GoldenMatchers {
 declare module 'vitest' {
   // biome-ignore lint/suspicious/noExplicitAny: the type parameter must be the one that Vitest declares
   interface Matchers<T = any> extends GoldenMatchers {}
+  interface ProvidedContext {
+    /** Set by `depthgate/reporter`: the matcher keeps the maps that it judges. */
+    depthgateMaps?: boolean
+  }
 }

@@ -1,10 +1,12 @@
 /** Vitest set-up file: `setupFiles: ['depthgate/vitest']` registers toMatchGolden and releases engines after each test file. */
-import { afterAll, expect } from 'vitest'
+import { afterAll, expect, inject } from 'vitest'
 import { releaseEngines } from '../engines/pool.ts'
 import './matchers.ts'
 import { tellImproved } from './match-baseline.ts'
 import { toMatchGolden } from './to-match-golden.ts'
+import { wantMaps } from './wanted.ts'
 
+wantMaps(inject('depthgateMaps') === true)
 expect.extend({ toMatchGolden })
 afterAll(releaseEngines)
 afterAll(tellImproved)

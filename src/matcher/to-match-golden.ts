@@ -1,6 +1,7 @@
 import { DepthgateError } from '../base/errors.ts'
 import { checkKeys } from '../base/options.ts'
 import type { Precision } from '../engines/engine.ts'
+import type { BaselineOutcome } from '../gate/baseline.ts'
 import { checkedTolerance } from '../gate/check-tolerance.ts'
 import { findModel, type LoadedConfig, loadConfig, type Model } from '../gate/config.ts'
 import { type Inference, isInference } from '../gate/infer.ts'
@@ -11,7 +12,9 @@ import { readTruth } from '../golden/store.ts'
 import { picturesOf, writeEvidence } from '../report/evidence.ts'
 import { verdictText } from '../report/phrase.ts'
 import { type BaselineState, matchBaseline } from './match-baseline.ts'
+import { keepMaps, noteVerdict, type RunningTest } from './note.ts'
 import { receivedMap, refusePromise } from './received.ts'
+import { mapsAreWanted } from './wanted.ts'
 
 export interface MatchOptions {
   /** Limits over those of the config, for the maps. */
@@ -34,6 +37,7 @@ interface State extends BaselineState {
   isNot?: boolean
   poll?: boolean
   promise?: string
+  task?: RunningTest
 }
 
 /**
@@ -56,16 +60,47 @@ export function toMatchGolden(
     : judgeArray(config, received, name, options)
   const { verdict } = judged
   const evidence = verdict.pass ? {} : writeEvidence(config, model, judged)
+  const pictures = picturesOf(config, evidence)
   // under a mask other pixels are measured than those whose figures were accepted
   const baseline =
-    options.mask === undefined
-      ? matchBaseline(this, config, model, verdict, picturesOf(config, evidence))
-      : undefined
+    options.mask === undefined ? matchBaseline(this, config, model, verdict, pictures) : undefined
+  leaveForReport(
+    this.task,
+    config,
+    judged,
+    { pictures, ...(baseline?.outcome && { baseline: baseline.outcome }) },
+    isInference(received) ? received : undefined,
+  )
   return {
     pass: verdict.pass && baseline?.pass !== false,
     message: () =>
       [verdictText(verdict, evidence), (baseline?.text ?? []).join('\n')].filter(Boolean).join('\n\n'),
   }
+}
+
+/** The verdict as a record of a run, for `depthgate/reporter`. */
+function leaveForReport(
+  test: RunningTest | undefined,
+  config: LoadedConfig,
+  { verdict, comparisons }: JudgedScene,
+  { pictures, baseline }: { pictures: Record<string, string>; baseline?: BaselineOutcome },
+  inference: Inference | undefined,
+): void {
+  if (!test) return
+  const { model, scene, precision, pass } = verdict
+  const name = { model, scene, precision, engine: inference?.engine ?? 'array' }
+  const outputs =
+    inference?.outputs ?? Object.fromEntries(comparisons.map(({ output, actual }) => [output, actual]))
+  const saved = mapsAreWanted() ? keepMaps(test, config, name, outputs) : undefined
+  noteVerdict(test, config, {
+    type: 'judged',
+    ...name,
+    milliseconds: inference?.milliseconds ?? Number.NaN,
+    verdict,
+    baseline: baseline ?? (pass ? { type: 'none', key: '', missing: [] } : { type: 'unjudged', key: '' }),
+    ...(saved && { outputs: saved }),
+    ...(Object.keys(pictures).length > 0 && { pictures }),
+  })
 }
 
 type Judged = JudgedScene & { model: Model }
