@@ -60,7 +60,7 @@ export async function buildPlan(
     })
   tell('building', { phase: 'starting TensorRT', step: 0, steps: 0 })
   const inspection = `${plan}.layers`
-  const worker = startWorker(settings, job.tf32)
+  const worker = startWorker(settings)
   const seconds = settings.buildSeconds ?? 1800
   try {
     const answer = await worker.request(

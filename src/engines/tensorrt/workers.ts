@@ -36,14 +36,12 @@ const program = fileURLToPath(new URL('../worker/tensorrt_worker.py', import.met
 const helloSeconds = 180
 
 /**
- * A new worker process.
- * @param tf32 whether products may be computed in TF32: the variable of NVIDIA's libraries would overrule what is asked for
+ * A new worker process. The variable of NVIDIA's libraries that overrules TF32 is taken away: the builder is told by its own
+ * flag, and TensorRT refuses to run a plan where the variable is not what it was when it was built.
  */
-export function startWorker(settings: TensorrtSettings, tf32 = false): WorkerProcess {
+export function startWorker(settings: TensorrtSettings): WorkerProcess {
   const { NVIDIA_TF32_OVERRIDE: _, ...env } = process.env
-  return new WorkerProcess(pythonOf(settings), ['-B', program], {
-    ...env,
-  })
+  return new WorkerProcess(pythonOf(settings), ['-B', program], env)
 }
 
 function pythonOf({ python }: TensorrtSettings): string {
@@ -79,7 +77,7 @@ export async function endWorkers(): Promise<void> {
 
 async function greet(settings: TensorrtSettings): Promise<TensorrtWorker | Obstacle> {
   // its plans are built already: what they compute in was settled then
-  const process = startWorker(settings, true)
+  const process = startWorker(settings)
   const answer = await process.request(
     { type: 'hello', device: settings.device ?? 0 },
     { seconds: helloSeconds },
