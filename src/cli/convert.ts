@@ -4,6 +4,7 @@ import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
 import { didYouMean } from '../base/names.ts'
 import { makeReduced } from '../gate/make-variant.ts'
+import { type ModelProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { writeModel } from '../onnx/write.ts'
@@ -81,6 +82,8 @@ the only way. The same options stand in the config under recipes; the gate then 
         'usage',
         `--accumulate ${values.accumulate}: is unknown${didYouMean(values.accumulate, sums)}`,
       )
+    if (accumulate === 'fp16' && listed.length > 0)
+      throw new DepthgateError('usage', '--accumulate fp16 and --accumulate-fp32 exclude each other')
     if (accumulate === 'fp16' && !values.emulated)
       throw new DepthgateError(
         'usage',
@@ -98,6 +101,7 @@ the only way. The same options stand in the config under recipes; the gate then 
       },
     )
     const ports = values['reduce-io'] ? reduceIo(model) : []
+    const stay = values['reduce-io'] ? floatPorts(model) : []
     const files = writeModel(out, model, { from: source, external: values['external-data'] || 'auto' })
     const done = {
       out,
@@ -107,6 +111,7 @@ the only way. The same options stand in the config under recipes; the gate then 
       casts: converted.casts,
       kept: converted.kept,
       ports,
+      stay,
       ...facts,
     }
     console.log(values.json ? honestJson(done) : doneText(done, format))
@@ -134,12 +139,13 @@ interface Done {
   casts: number
   kept: { node: string; reason: string }[]
   ports: string[]
+  stay: string[]
   clamped: { tensor: string; count: number }[]
   flushed: { tensor: string; count: number }[]
 }
 
 function doneText(
-  { files, bytes, reduced, casts, kept, ports, clamped, flushed }: Done,
+  { files, bytes, reduced, casts, kept, ports, stay, clamped, flushed }: Done,
   format: string,
 ): string {
   const lines = [
@@ -151,6 +157,8 @@ function doneText(
     for (const [reason, nodes] of byReason) lines.push(`stay FP32, ${reason}: ${some(nodes)}`)
   }
   if (ports.length > 0) lines.push(`inputs and outputs in ${format}: ${ports.join(', ')}`)
+  if (stay.length > 0)
+    lines.push(`inputs and outputs that stay float32, because something reads them so: ${stay.join(', ')}`)
   const counts = (tensors: Done['clamped']) =>
     some(tensors.map(({ tensor, count }) => `${count} in ${tensor}`))
   if (clamped.length > 0) lines.push(`weights beyond the largest ${format}, set to it: ${counts(clamped)}`)
@@ -160,4 +168,12 @@ function doneText(
 
 function some(items: readonly string[]): string {
   return `${items.slice(0, 6).join(', ')}${items.length > 6 ? ` and ${items.length - 6} more` : ''}`
+}
+
+function floatPorts({ graph }: ModelProto): string[] {
+  return [...graph!.input, ...graph!.output].flatMap(({ name, type }) =>
+    type?.value.case === 'tensorType' && type.value.value.elemType === TensorProto_DataType.FLOAT
+      ? [name]
+      : [],
+  )
 }

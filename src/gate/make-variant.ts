@@ -1,6 +1,7 @@
 import { DepthgateError } from '../base/errors.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import { readModel } from '../onnx/model.ts'
+import { opsetOf } from '../onnx/nodes.ts'
 import { sumInFp16 } from '../precision/accumulate.ts'
 import { type Converted, convert } from '../precision/convert.ts'
 import type { RoundedFormat } from '../precision/round.ts'
@@ -36,6 +37,11 @@ export async function makeReduced(
   )
   const facts: VariantFacts = { clamped: counts(converted, 'clamped'), flushed: counts(converted, 'flushed') }
   if (sumsLow && arithmetic === 'emulated') {
+    if (opsetOf(model) < 13)
+      throw new DepthgateError(
+        'precision',
+        `${onnx}: accumulate: 'fp16' takes products apart with operators of opset 13; this is opset ${opsetOf(model)}. Export it with opset 13 or later`,
+      )
     const { tensorShapes } = await import('../engines/onnxruntime/shapes.ts')
     const shapes = await tensorShapes(model, onnx)
     facts.summed = sumInFp16(

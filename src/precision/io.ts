@@ -10,6 +10,8 @@ import { inferTypes } from '../onnx/types.ts'
 
 const reduced = new Set<number>([TensorProto_DataType.FLOAT16, TensorProto_DataType.BFLOAT16])
 
+const takesAnyType: ReadonlySet<string> = new Set(['Shape', 'Size'])
+
 /**
  * Gives a converted model's inputs and outputs its format too, in place: the Cast behind an input and the one before an
  * output go. Ports that something reads as float32 keep their type.
@@ -21,7 +23,8 @@ export function reduceIo(model: ModelProto): string[] {
   const captured = new Set(graph.node.flatMap(node => [...capturedBy(node)]))
   const changed: string[] = []
   for (const port of graph.input) {
-    const uses = usersOf(graph).get(port.name) ?? []
+    // sizes are those of either type
+    const uses = (usersOf(graph).get(port.name) ?? []).filter(({ node }) => !takesAnyType.has(node.opType))
     const [cast] = uses.map(({ node }) => node)
     const type = cast && castTarget(cast)
     const isOutput = graph.output.some(({ name }) => name === port.name)

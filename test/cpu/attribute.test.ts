@@ -30,6 +30,7 @@ async function project(
   weights: Weights,
   truth: ((x: number) => number) | 'unfused',
   extra: object = {},
+  engines?: object,
 ) {
   const folder = temporaryFolder()
   const onnx = join(folder, 'net.onnx')
@@ -59,13 +60,13 @@ async function project(
     source: 'a test',
     preprocessing: { color: 'rgb', layout: 'nchw', mean: [0, 0, 0], std: [1, 1, 1] },
   })
-  writeConfig(folder, { models: { net: { onnx: 'net.onnx', ...extra } } })
+  writeConfig(folder, { ...(engines && { engines }), models: { net: { onnx: 'net.onnx', ...extra } } })
   return findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
 }
 
-async function verdictOf(model: Awaited<ReturnType<typeof project>>, precision: Precision) {
+async function verdictOf(model: Awaited<ReturnType<typeof project>>, precision: Precision, engine = 'cpu') {
   const config = loadConfig(model.file)
-  for await (const { record } of runGate(config, [{ model, precision, scene: 's', engine: 'cpu' }])) {
+  for await (const { record } of runGate(config, [{ model, precision, scene: 's', engine }])) {
     if (record.type === 'judged') return record.verdict
     throw new Error(record.type === 'broken' ? record.error : record.reason)
   }
@@ -210,4 +211,55 @@ test('a corner costs one inference, and one load where its network is not loaded
   await releaseEngines()
   // the failing run is a corner that is loaded
   expect(counted).toEqual([4, 0])
+})
+
+describe('what the config gives ready-made', () => {
+  const scaled = (k: number): [Network, Weights] => [[['Mul', ['x', 'k'], 'depth']], { k: scalar(k) }]
+
+  test('an fp16 ONNX with a wrong constant, beside a right FP32 one, is an export', async () => {
+    const model = await project(...scaled(1), x => x, { onnx: { fp32: 'net.onnx', fp16: 'half.onnx' } })
+    writeNetwork(join(model.root, 'half.onnx'), size, ...scaled(1.05))
+    const { attribution } = await verdictOf(model, 'fp16')
+    expect(attribution).toMatchObject({
+      cause: 'export',
+      reason: expect.stringMatching(/what the config gives breaks it/),
+      corners: [
+        { precision: 'fp32', pass: true },
+        { precision: 'fp32', pass: true },
+        { precision: 'fp16', sums: 'fp32', arithmetic: 'emulated', pass: true },
+        { precision: 'fp16', given: true, fusion: 'off', pass: false },
+        { precision: 'fp16', given: true, fusion: 'on', pass: false },
+      ],
+    })
+  })
+
+  test('a corner that cannot run leaves the verdict and its figures as they are', async () => {
+    const model = await project(...scaled(1), x => x, { onnx: { fp32: 'gone.onnx', fp16: 'half.onnx' } })
+    writeNetwork(join(model.root, 'half.onnx'), size, ...scaled(1.05))
+    const verdict = await verdictOf(model, 'fp16')
+    expect(verdict.outputs[0]).toMatchObject({ type: 'map', pass: false })
+    expect(verdict.attribution?.corners[0]).toMatchObject({
+      pass: false,
+      problem: expect.stringMatching(/gone\.onnx: there is no such file/),
+    })
+    expect(stripVTControlCharacters(verdictText(verdict))).toMatch(/\? +fp32 +fusion off +not run/)
+  })
+
+  test('a program decides by itself what it runs: no cause is made up', async () => {
+    const script = `
+      const fs = require('fs'), [input, output] = process.argv.slice(1)
+      const bytes = fs.readFileSync(input), start = 10 + bytes.readUInt16LE(8)
+      for (let at = start; at < bytes.length; at += 4) bytes.writeFloatLE(1.1 * bytes.readFloatLE(at), at)
+      fs.writeFileSync(output, bytes)`
+    const command = [process.execPath, '-e', script, '{input}', '{output}']
+    const model = await project(
+      ...scaled(1),
+      x => x,
+      { engines: ['app'] },
+      { app: { engine: 'command', command } },
+    )
+    const { pass, attribution } = await verdictOf(model, 'fp32', 'app')
+    expect(pass).toBe(false)
+    expect(attribution).toBeUndefined()
+  })
 })

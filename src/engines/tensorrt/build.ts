@@ -101,6 +101,14 @@ function calibrationArrays(calibration: Calibration | undefined): WireArray[] {
   })
 }
 
+/** TensorRT has no kernel of the format for some operators, such as BF16 for Resize in 10.6. */
+function withoutKernel(words: string, precision: string): string {
+  const [, node] = /No supported formats for ([^,\s]+)/.exec(words) ?? []
+  return node === undefined
+    ? ''
+    : `\nKeep it FP32: recipes: { ${precision}: { keep: ['${node}'] } }, or its operator for all such nodes`
+}
+
 /** Why a build failed, in TensorRT's own words, and the way out. Pure. */
 export function buildFault(
   { onnx, precision }: BuildJob,
@@ -119,7 +127,7 @@ export function buildFault(
     case 'memory':
       return `${head}: it ran out of memory:\n${message}\nFree the GPU, or lower \`workspaceMiB\` of the engine`
     case 'build':
-      return `${head}:\n${message}`
+      return `${head}:\n${message}${withoutKernel(message, precision)}`
     case 'fault':
       return `${head}: depthgate's worker failed: ${message}`
     default:

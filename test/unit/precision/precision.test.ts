@@ -192,6 +192,46 @@ describe('converting to a format', () => {
     ])
   })
 
+  test('indices and factors from Constant nodes are as constant as weights', () => {
+    const constant = node('Constant', [], ['three'])
+    constant.attribute = [
+      create(AttributeProtoSchema, {
+        name: 'value',
+        t: create(TensorProtoSchema, { dataType: TensorProto_DataType.INT64, int64Data: [3n] }),
+      }),
+    ]
+    const cast = node('Cast', ['last'], ['f'])
+    cast.attribute = [create(AttributeProtoSchema, { name: 'to', i: BigInt(TensorProto_DataType.FLOAT) })]
+    const nodes = [constant, node('Shape', ['x'], ['s']), node('Gather', ['s', 'three'], ['last']), cast]
+    const given = model([...nodes, node('Mul', ['x', 'f'], ['y'])])
+    expect(made(given, { arithmetic: 'emulated' }).shape).toContain('Cast(last) -> f')
+  })
+
+  test('bf16 where raising the opset adds nodes', () => {
+    const reduce = node('ReduceMax', ['x'], ['r'])
+    reduce.attribute = [create(AttributeProtoSchema, { name: 'axes', type: 7, ints: [1n] })]
+    const given = model([reduce, node('Softplus', ['r'], ['y'])])
+    given.opsetImport[0]!.version = 17n
+    const { shape, result } = made(given, { format: 'bf16' })
+    expect(given.opsetImport[0]!.version).toBe(22n)
+    expect(shape.some(line => /^ReduceMax\(x\/bf16,.+\) -> r\/bf16$/.test(line))).toBe(true)
+    expect(result.kept).toEqual([])
+  })
+
+  test('before opset 12 the exponent of Pow has the type of its base', () => {
+    const given = model([node('Pow', ['x', 'two'], ['y'])], [weight('two', [2])])
+    given.opsetImport[0]!.version = 11n
+    expect(made(given).shape).toContain('Pow(x/fp16,two/fp16) -> y/fp16')
+    const later = model([node('Pow', ['x', 'two'], ['y'])], [weight('two', [2])])
+    later.opsetImport[0]!.version = 13n
+    expect(made(later).shape).toContain('Pow(x/fp16,two) -> y/fp16')
+  })
+
+  test('a list of sums that names no product is an error, emulated too', () => {
+    for (const arithmetic of ['native', 'emulated'] as const)
+      expect(() => made(scaled(), { arithmetic, accumulate: { fp32: ['Mul'] } })).toThrow(/names no product/)
+  })
+
   test('reaches what a body captures from outside, which stays float32', () => {
     const body = create(GraphProtoSchema, {
       node: [node('Identity', ['h'], ['inner'])],
