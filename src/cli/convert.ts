@@ -3,7 +3,11 @@ import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
 import { didYouMean } from '../base/names.ts'
+import { precisions } from '../engines/engine.ts'
+import { findModel, loadConfig } from '../gate/config.ts'
 import { makeReduced } from '../gate/make-variant.ts'
+import type { ReducedRecipe } from '../gate/recipe.ts'
+import { variantFor } from '../gate/variant.ts'
 import { type ModelProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
@@ -14,10 +18,29 @@ import { fromHere } from '../report/phrase.ts'
 import { table } from '../report/table.ts'
 import { type Command, parse } from './command.ts'
 
+const options = {
+  precision: { type: 'string', default: 'fp16' },
+  out: { type: 'string', short: 'o' },
+  model: { type: 'string' },
+  config: { type: 'string' },
+  keep: { type: 'string', multiple: true, default: [] as string[] },
+  accumulate: { type: 'string', default: 'engine' },
+  'accumulate-fp32': { type: 'string', multiple: true, default: [] as string[] },
+  'flush-tiny': { type: 'boolean', default: false },
+  'reduce-io': { type: 'boolean', default: false },
+  emulated: { type: 'boolean', default: false },
+  'external-data': { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+} as const
+
+type Values = ReturnType<typeof parse<typeof options>>['values']
+
 /** Makes the file of a precision that the gate would make, for a build of one's own. */
 export const convert: Command = {
-  summary: 'make the fp16 or bf16 ONNX of an FP32 ONNX',
+  summary: 'make the fp16, bf16, int8 or fp8 ONNX of an FP32 ONNX',
   help: `depthgate convert MODEL.onnx --precision fp16|bf16 -o OUT.onnx [options]
+depthgate convert --model NAME --precision fp16|bf16|int8|fp8 -o OUT.onnx   by the recipe of the config
 
   -o, --out FILE          the new ONNX; where it would pass 2 GiB its weights go to FILE.HASH.data
                           beside it; the two belong together
@@ -36,87 +59,113 @@ export const convert: Command = {
 What is made is strongly typed: TensorRT builds it as it stands, from version 10 with a strongly typed network, on 11 as
 the only way. The same options stand in the config under recipes; the gate then makes the same file by itself.
 
+  depthgate convert --model pocket --precision int8 -o pocket.int8.onnx   (int8 and fp8 are calibrated on its scenes)
   depthgate convert depth.onnx --precision fp16 --keep LayerNormalization --keep '/^head/' -o depth.fp16.onnx
 `,
   async run(args) {
-    const { values, positionals } = parse('convert', args, {
-      precision: { type: 'string', default: 'fp16' },
-      out: { type: 'string', short: 'o' },
-      keep: { type: 'string', multiple: true, default: [] as string[] },
-      accumulate: { type: 'string', default: 'engine' },
-      'accumulate-fp32': { type: 'string', multiple: true, default: [] as string[] },
-      'flush-tiny': { type: 'boolean', default: false },
-      'reduce-io': { type: 'boolean', default: false },
-      emulated: { type: 'boolean', default: false },
-      'external-data': { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    })
+    const { values, positionals } = parse('convert', args, options)
+    if (values.model !== undefined) return convertModel(values, positionals)
     const [source, ...rest] = positionals
     if (source === undefined || rest.length > 0)
       throw new DepthgateError(
         'usage',
-        `depthgate convert takes one MODEL.onnx, got ${positionals.length}. See: depthgate convert --help`,
+        `depthgate convert takes one MODEL.onnx, or --model NAME, got ${positionals.length} files. See: depthgate convert --help`,
       )
     if (values.list) {
       console.log(listText(source))
       return 0
     }
-    const format = roundedFormats.find(known => known === values.precision)
-    if (!format)
-      throw new DepthgateError(
-        'usage',
-        `--precision ${values.precision}: cannot be made here${didYouMean(values.precision, roundedFormats)}`,
-      )
-    const { out } = values
-    if (out === undefined) throw new DepthgateError('usage', 'depthgate convert needs -o OUT.onnx')
-    if (resolve(out) === resolve(source))
-      throw new DepthgateError('usage', `-o ${out}: is the model itself. Choose another name`)
-    if (values['reduce-io'] && values.emulated)
-      throw new DepthgateError('usage', '--reduce-io: an emulated model has float32 inputs and outputs')
-    const listed = values['accumulate-fp32']
-    const sums = ['engine', 'fp32', 'fp16'] as const
-    const accumulate = sums.find(known => known === values.accumulate)
-    if (!accumulate)
-      throw new DepthgateError(
-        'usage',
-        `--accumulate ${values.accumulate}: is unknown${didYouMean(values.accumulate, sums)}`,
-      )
-    if (accumulate === 'fp16' && listed.length > 0)
-      throw new DepthgateError('usage', '--accumulate fp16 and --accumulate-fp32 exclude each other')
-    if (accumulate === 'fp16' && !values.emulated)
-      throw new DepthgateError(
-        'usage',
-        '--accumulate fp16: only an emulation can choose that. Add --emulated',
-      )
-
-    const { model, facts, converted } = await makeReduced(
-      source,
-      format,
-      values.emulated ? 'emulated' : 'native',
-      {
-        keep: values.keep,
-        accumulate: listed.length > 0 ? { fp32: listed } : accumulate,
-        flushTiny: values['flush-tiny'],
-      },
-    )
-    const ports = values['reduce-io'] ? reduceIo(model) : []
-    const stay = values['reduce-io'] ? floatPorts(model) : []
-    const files = writeModel(out, model, { from: source, external: values['external-data'] || 'auto' })
-    const done = {
-      out,
-      files,
-      bytes: files.reduce((sum, file) => sum + statSync(file).size, 0),
-      reduced: converted.reduced.size,
-      casts: converted.casts,
-      kept: converted.kept,
-      ports,
-      stay,
-      ...facts,
-    }
-    console.log(values.json ? honestJson(done) : doneText(done, format))
-    return 0
+    return convertFile(values, source)
   },
+}
+
+/** The file that the gate makes for a model of the config. */
+async function convertModel(values: Values, positionals: readonly string[]): Promise<number> {
+  const own = values.keep.length + values['accumulate-fp32'].length > 0 || values.accumulate !== 'engine'
+  if (positionals.length > 0 || own || values['flush-tiny'] || values['reduce-io'])
+    throw new DepthgateError(
+      'usage',
+      '--model takes the recipe of the config: give no file, --keep, --accumulate, --flush-tiny or --reduce-io beside it',
+    )
+  const precision = precisions.find(known => known === values.precision)
+  if (!precision || precision === 'fp32' || precision === 'tf32')
+    throw new DepthgateError(
+      'usage',
+      `--precision ${values.precision}: cannot be made${didYouMean(values.precision, [...roundedFormats, 'int8', 'fp8'])}`,
+    )
+  const model = findModel(loadConfig(values.config), values.model!)
+  const { onnx, notes } = await variantFor(model, precision, values.emulated ? 'cpu' : 'cuda', {})
+  const out = outOf(values, onnx)
+  const files = writeModel(out, readModel(onnx), { from: onnx, external: values['external-data'] || 'auto' })
+  const bytes = sizeOf(files)
+  console.log(
+    values.json
+      ? honestJson({ out, files, bytes, notes })
+      : [`${fromHere(resolve(out))}: ${(bytes / 1e6).toFixed(1)} MB`, ...notes].join('\n'),
+  )
+  return 0
+}
+
+async function convertFile(values: Values, source: string): Promise<number> {
+  const format = roundedFormats.find(known => known === values.precision)
+  if (!format)
+    throw new DepthgateError(
+      'usage',
+      values.precision === 'int8' || values.precision === 'fp8'
+        ? `--precision ${values.precision}: is calibrated on scenes. Name a model of the config that has goldens: --model NAME`
+        : `--precision ${values.precision}: cannot be made here${didYouMean(values.precision, roundedFormats)}`,
+    )
+  const out = outOf(values, source)
+  if (values['reduce-io'] && values.emulated)
+    throw new DepthgateError('usage', '--reduce-io: an emulated model has float32 inputs and outputs')
+  const arithmetic = values.emulated ? 'emulated' : 'native'
+  const { model, facts, converted } = await makeReduced(source, format, arithmetic, recipeOf(values))
+  const ports = values['reduce-io'] ? reduceIo(model) : []
+  const stay = values['reduce-io'] ? floatPorts(model) : []
+  const files = writeModel(out, model, { from: source, external: values['external-data'] || 'auto' })
+  const done = {
+    out,
+    files,
+    bytes: sizeOf(files),
+    reduced: converted.reduced.size,
+    casts: converted.casts,
+    kept: converted.kept,
+    ports,
+    stay,
+    ...facts,
+  }
+  console.log(values.json ? honestJson(done) : doneText(done, format))
+  return 0
+}
+
+function outOf({ out }: Values, source: string): string {
+  if (out === undefined) throw new DepthgateError('usage', 'depthgate convert needs -o OUT.onnx')
+  if (resolve(out) !== resolve(source)) return out
+  throw new DepthgateError('usage', `-o ${out}: is the model itself. Choose another name`)
+}
+
+function recipeOf(values: Values): ReducedRecipe {
+  const listed = values['accumulate-fp32']
+  const sums = ['engine', 'fp32', 'fp16'] as const
+  const accumulate = sums.find(known => known === values.accumulate)
+  if (!accumulate)
+    throw new DepthgateError(
+      'usage',
+      `--accumulate ${values.accumulate}: is unknown${didYouMean(values.accumulate, sums)}`,
+    )
+  if (accumulate === 'fp16' && listed.length > 0)
+    throw new DepthgateError('usage', '--accumulate fp16 and --accumulate-fp32 exclude each other')
+  if (accumulate === 'fp16' && !values.emulated)
+    throw new DepthgateError('usage', '--accumulate fp16: only an emulation can choose that. Add --emulated')
+  return {
+    keep: values.keep,
+    accumulate: listed.length > 0 ? { fp32: listed } : accumulate,
+    flushTiny: values['flush-tiny'],
+  }
+}
+
+function sizeOf(files: readonly string[]): number {
+  return files.reduce((sum, file) => sum + statSync(file).size, 0)
 }
 
 function listText(source: string): string {

@@ -44,6 +44,22 @@ test('--json tells what stayed FP32, and why', async () => {
   expect(done.kept.filter(({ reason }: { reason: string }) => reason === 'asked for').length).toBe(6)
 })
 
+test('--model makes what the gate makes, int8 too', async () => {
+  const config = ['--config', join(repo, 'depthgate.config.ts')]
+  const out = join(folder, 'int8.onnx')
+  const args = ['convert', '--model', 'pocket', ...config, '-o', out]
+  const { code, stdout, stderr } = await depthgate([...args, '--precision', 'int8'], folder)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(
+    /int8\.onnx: 1\.\d MB\n\d+ products are int8, \d+ stay FP32; calibrated by percentile on 14 scenes/,
+  )
+  written.push(out)
+  const refused = await depthgate([...args, '--keep', 'Conv'], folder)
+  expect(refused.stderr).toMatch(/--model takes the recipe of the config/)
+  const alone = await depthgate(['convert', pocket, '--precision', 'int8', '-o', 'x.onnx'], folder)
+  expect(alone.stderr).toMatch(/is calibrated on scenes/)
+})
+
 test('--list shows every node with its place', async () => {
   const { stdout } = await depthgate(['convert', pocket, '--list'], folder)
   expect(stdout).toMatch(/#\d+ +MatMul +\S+/)
