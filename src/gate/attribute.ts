@@ -10,7 +10,7 @@ import type { Range } from './define-config.ts'
 import { engineNamed } from './engines.ts'
 import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
-import { reducedRecipe } from './recipe.ts'
+import { reducedRecipe, sumsInFp16 } from './recipe.ts'
 import type { Attribution, Corner, Verdict } from './verdict.ts'
 
 /** One run of an attribution. */
@@ -85,7 +85,7 @@ function stepsOf(model: Model, { precision, fingerprint }: Inference, plan: bool
     const emulated = own ? fingerprint.provider === 'cpu' : fingerprint.arithmetic === 'emulated'
     // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
     const sumsLow =
-      precision === 'fp16' && (emulated ? recipe.accumulate === 'fp16' : recipe.accumulate !== 'fp32')
+      precision === 'fp16' && (emulated ? sumsInFp16(recipe) : recipe.accumulate !== 'fp32')
     const sums = sumsLow ? 'engine' : 'fp32'
     if (sumsLow)
       reduced.push({

@@ -52,7 +52,7 @@ const reducedRecipe = {
         { enum: ['engine', 'fp32', 'fp16'] },
         {
           type: 'object',
-          properties: { fp32: patterns },
+          properties: { fp32: patterns, rest: { const: 'fp16' } },
           required: ['fp32'],
           additionalProperties: false,
         },

@@ -1,11 +1,13 @@
 import { DepthgateError } from '../base/errors.ts'
-import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
+import type { ModelProto, NodeProto } from '../onnx/gen/onnx_pb.ts'
+import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { opsetOf } from '../onnx/nodes.ts'
 import { sumInFp16 } from '../precision/accumulate.ts'
 import { type Converted, convert } from '../precision/convert.ts'
+import { chooseNodes } from '../precision/keep.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import type { ReducedRecipe } from './recipe.ts'
+import { type ReducedRecipe, sumsInFp16 } from './recipe.ts'
 
 /** What is worth keeping of how a variant was made. */
 export interface VariantFacts {
@@ -23,16 +25,17 @@ export async function makeReduced(
   arithmetic: 'native' | 'emulated',
   { accumulate = 'engine', ...recipe }: ReducedRecipe,
 ): Promise<{ model: ModelProto; facts: VariantFacts; converted: Converted }> {
-  const sumsLow = accumulate === 'fp16'
+  const sumsLow = sumsInFp16({ accumulate })
   if (sumsLow && format !== 'fp16')
     throw new DepthgateError(
       'precision',
       `${onnx}: accumulate: 'fp16' belongs to the fp16 recipe; kernels of ${format} sum in FP32`,
     )
   const model = readModel(onnx)
+  const low = lowSums(model, accumulate)
   const converted = convert(
     model,
-    { ...recipe, format, arithmetic, accumulate: sumsLow ? 'engine' : accumulate },
+    { ...recipe, format, arithmetic, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
     onnx,
   )
   const facts: VariantFacts = { clamped: counts(converted, 'clamped'), flushed: counts(converted, 'flushed') }
@@ -47,10 +50,23 @@ export async function makeReduced(
     facts.summed = sumInFp16(
       model,
       name => shapes.get(name),
-      node => converted.reduced.has(node),
+      node => converted.reduced.has(node) && low(node),
     )
   }
   return { model, facts, converted }
+}
+
+/** The nodes whose products an emulation may sum in FP16: all but those that the recipe lists. */
+export function lowSums(
+  model: ModelProto,
+  accumulate: NonNullable<ReducedRecipe['accumulate']>,
+): (node: NodeProto) => boolean {
+  if (!sumsInFp16({ accumulate })) return () => false
+  if (typeof accumulate === 'string') return () => true
+  const placed = [...placedNodes(model.graph!)]
+  const listed = chooseNodes(accumulate.fp32, placed, 'accumulate.fp32')
+  const nodes = new Set(placed.filter(listed).map(({ node }) => node))
+  return node => !nodes.has(node)
 }
 
 function counts({ weights }: Converted, what: 'clamped' | 'flushed'): VariantFacts['clamped'] {

@@ -11,9 +11,10 @@ export interface ReducedRecipe {
   /**
    * Where MatMul, Gemm, Conv and ConvTranspose are summed. `engine`, the default: as its kernels do; an emulation sums in
    * FP32. `fp32`: Casts around them, which TensorRT turns into FP32 accumulation, or around those that are listed.
-   * `fp16`: an emulation sums in FP16 too, 16 products at a time, as FP16 tensor cores may; for small networks.
+   * `fp16`: an emulation sums in FP16 too, 16 products at a time, as FP16 tensor cores may; for small networks. With
+   * `rest: 'fp16'` beside a list, it sums those that are not listed so.
    */
-  accumulate?: 'engine' | 'fp32' | 'fp16' | { fp32: NodePattern[] }
+  accumulate?: 'engine' | 'fp32' | 'fp16' | { fp32: NodePattern[]; rest?: 'fp16' }
   /** Weights under half of fp16's smallest become zero instead of ±2⁻²⁴. */
   flushTiny?: boolean
 }
@@ -40,4 +41,9 @@ export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
 /** The recipe of a model's quantised precision; empty where the config has none. */
 export function quantizedRecipe({ config }: Model, precision: QuantizedFormat): QuantizedRecipe {
   return config.recipes?.[precision] ?? {}
+}
+
+/** Whether an emulation by this recipe sums products in FP16: all, or those that it does not list. */
+export function sumsInFp16({ accumulate }: ReducedRecipe): boolean {
+  return accumulate === 'fp16' || (typeof accumulate === 'object' && accumulate.rest === 'fp16')
 }

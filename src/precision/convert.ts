@@ -44,13 +44,20 @@ export interface Converted {
   reduced: ReadonlySet<NodeProto>
   /** Nodes with float32 values that do not, and why. */
   kept: { node: string; reason: string }[]
+  /** By the name of each float32 tensor that has a value in the format, that value's name. */
+  names: ReadonlyMap<string, string>
   /** Casts that were added. */
   casts: number
   /** Weights that are now in the format, and how many of their values it could not hold. */
   weights: ReducedWeight[]
 }
 
-const onnxType = { fp16: TensorProto_DataType.FLOAT16, bf16: TensorProto_DataType.BFLOAT16 } as const
+/** What ONNX calls a format. */
+export const onnxType = {
+  fp32: TensorProto_DataType.FLOAT,
+  fp16: TensorProto_DataType.FLOAT16,
+  bf16: TensorProto_DataType.BFLOAT16,
+} as const
 const { FLOAT } = TensorProto_DataType
 
 /**
@@ -98,11 +105,13 @@ export function convert(model: ModelProto, conversion: Conversion, file: string)
     )
   const demand = demandOf(graph, fates, isFloat, sumsInFp32, opsetOf(model))
   const fresh = freshNames(graph)
-  const reducedName = remembered(name => fresh(`${name}/${format}`))
+  const names = new Map<string, string>()
+  const reducedName = remembered(name => fresh(`${name}/${format}`), names)
   const widenedName = remembered(name => fresh(`${name}/${format}/fp32`))
   const converted: Converted = {
     reduced: new Set(graph.node.filter((_, index) => fates[index]!.type === 'reduced')),
     kept,
+    names,
     casts: 0,
     weights: [],
   }
@@ -253,8 +262,10 @@ function keptNodes(
   })
 }
 
-function remembered(make: (name: string) => string): (name: string) => string {
-  const known = new Map<string, string>()
+function remembered(
+  make: (name: string) => string,
+  known = new Map<string, string>(),
+): (name: string) => string {
   return name => {
     let made = known.get(name)
     if (made === undefined) {

@@ -12,6 +12,7 @@ const layers = [
   'precision',
   'engines',
   'gate',
+  'explain',
   'report',
   'matcher',
   'cli',
