@@ -43,14 +43,19 @@ const beyondJson = new Map([NaN, Infinity, -Infinity].map(value => [String(value
  * a terminal, which JSON would let stand, are written as escapes: the data are the same.
  */
 export function honestJson(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_key, item) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : item),
-    2,
-  ).replace(
+  return JSON.stringify(value, spelled, 2).replace(
     /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+}
+
+/** The same in one line, for a file and not for a terminal. */
+export function honestLine(value: unknown): string {
+  return JSON.stringify(value, spelled)
+}
+
+function spelled(_key: string, item: unknown): unknown {
+  return typeof item === 'number' && !Number.isFinite(item) ? String(item) : item
 }
 
 /** Gives the numbers back that `honestJson` wrote as strings. No name that depthgate allows is one of those strings. */

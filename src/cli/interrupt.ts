@@ -2,14 +2,17 @@
 const codes = { SIGINT: 130, SIGTERM: 143 } as const
 
 /** Aborts on the first Ctrl-C or SIGTERM, so that what was run can be told; the second one ends the process at once. */
-export function stopOnSignal(): { signal: AbortSignal; readonly exitCode: number | undefined } {
+export function stopOnSignal(kept = 'what was run is reported as partial'): {
+  signal: AbortSignal
+  readonly exitCode: number | undefined
+} {
   const controller = new AbortController()
   let exitCode: number | undefined
   for (const [name, code] of Object.entries(codes))
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(code)
       exitCode = code
-      console.error('\nstopping: what was run is reported as partial. Again to stop at once')
+      console.error(`\nstopping: ${kept}. Again to stop at once`)
       controller.abort()
     })
   return {

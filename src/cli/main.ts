@@ -20,6 +20,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   report: async () => (await import('./report.ts')).report,
   compare: async () => (await import('./compare.ts')).compare,
   capture: async () => (await import('./capture.ts')).capture,
+  explain: async () => (await import('./explain.ts')).explain,
   convert: async () => (await import('./convert.ts')).convert,
   bench: async () => (await import('./bench.ts')).bench,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -109,7 +109,7 @@ function once<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts 
 }
 
 /** A recipe as text; a RegExp would be `{}` in JSON. */
-function recipeText(recipe: ReducedRecipe): string {
+export function recipeText(recipe: ReducedRecipe): string {
   return JSON.stringify(recipe, (_key, value) => (value instanceof RegExp ? String(value) : value))
 }
 

@@ -1,0 +1,73 @@
+import { writeWhole } from '../base/files.ts'
+import { honestJson } from '../base/json.ts'
+import { releaseEngines } from '../engines/pool.ts'
+import { explain as explanation } from '../explain/explain.ts'
+import { Stopped } from '../explain/trials.ts'
+import { reducedRecipe } from '../gate/recipe.ts'
+import { explainHtml } from '../report/explain-html.ts'
+import { explainText } from '../report/explain-text.ts'
+import { fromHere } from '../report/phrase.ts'
+import { trialLine } from '../report/trial-line.ts'
+import { type Command, countOf, parse } from './command.ts'
+import { stopOnSignal } from './interrupt.ts'
+import { questionOf } from './question.ts'
+
+/** Says where a precision loses. */
+export const explain: Command = {
+  summary: 'say which nodes make a precision lose, and by how much',
+  help: `depthgate explain MODEL [options]
+
+MODEL is a model of the config. Every tensor is held against FP32's: the node alone in the format (local), and the network
+as a whole up to it (accumulated). Then nodes are put into the format alone, and taken out of it alone, and the output is
+judged: what that uses of the limits is what the node costs.
+
+  --precision P     fp16 (default) or bf16
+  --scene NAME      only these; may be given several times
+  --engine NAME     on which the output is judged; tensors are looked at on the CPU, where the format is emulated
+  --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%
+  --trials N        how many runs the search for costly nodes may take, about (48)
+  --top N           nodes that are listed (15)
+  --html FILE       everything as one page
+  --json            everything as JSON
+  --config FILE     by default the depthgate.config.* of this folder or one above
+
+What was tried is kept in .depthgate/mend, so the same question goes on where it was stopped.
+
+  depthgate explain midas --precision fp16 --scene kitchen --html explain.html
+`,
+  async run(args) {
+    const { values, positionals } = parse('explain', args, {
+      precision: { type: 'string', default: 'fp16' },
+      scene: { type: 'string', multiple: true },
+      engine: { type: 'string' },
+      within: { type: 'string', multiple: true },
+      trials: { type: 'string', default: '48' },
+      top: { type: 'string', default: '15' },
+      html: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      config: { type: 'string' },
+    })
+    const question = questionOf('explain', positionals, values)
+    const [budget, top] = [countOf('--trials', values.trials), countOf('--top', values.top)]
+    const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
+    const line = trialLine(process.stderr)
+    try {
+      const found = await explanation(question, reducedRecipe(question.model, question.precision), {
+        trials: budget,
+        signal: stop.signal,
+        onTrial: line.show,
+      })
+      line.hide()
+      if (values.html !== undefined) writeWhole(values.html, explainHtml(found))
+      console.log(values.json ? honestJson(found) : explainText(found, top).join('\n'))
+      if (values.html !== undefined && !values.json) console.log(`\npage: ${fromHere(values.html)}`)
+      return 0
+    } catch (thrown) {
+      line.hide()
+      if (thrown instanceof Stopped) return stop.exitCode ?? 130
+      throw thrown
+    } finally {
+      if (!stop.signal.aborted) await releaseEngines()
+    }
+  },
+}

@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { DepthgateError } from '../base/errors.ts'
+import { checkChoice } from '../base/options.ts'
+import type { Question } from '../explain/evaluator.ts'
+import { findModel, loadConfig, onnxByPrecision, sceneNames } from '../gate/config.ts'
+import { engineNamed } from '../gate/engines.ts'
+import { type RoundedFormat, roundedFormats } from '../precision/round.ts'
+import { toleranceOf } from './command.ts'
+
+interface Asked {
+  precision: string
+  scene?: string[]
+  engine?: string
+  within?: string[]
+  config?: string
+}
+
+/** What `explain` and `mend` ask: a model of the config at a precision that depthgate makes, on some of its scenes. */
+export function questionOf(verb: string, positionals: readonly string[], asked: Asked): Question {
+  const [name, ...more] = positionals
+  if (name === undefined || more.length > 0)
+    throw new DepthgateError(
+      'usage',
+      `depthgate ${verb} takes one model of the config, got ${positionals.length}. See: depthgate ${verb} --help`,
+    )
+  const precision = formatOf(verb, asked.precision)
+  const model = findModel(loadConfig(asked.config), name)
+  const own = onnxByPrecision(model.config)
+  if (own[precision] !== undefined)
+    throw new DepthgateError(
+      'config',
+      `${model.file}: model ${name} brings its own ${precision} ONNX, and ${verb} works on what depthgate makes of the FP32 one. Leave \`${precision}\` out of \`onnx\``,
+    )
+  if (own.fp32 === undefined)
+    throw new DepthgateError(
+      'config',
+      `${model.file}: model ${name} names no FP32 ONNX to start from. Name the export: \`onnx: { fp32: '…' }\``,
+    )
+  const onnx = resolve(model.root, own.fp32)
+  if (!existsSync(onnx))
+    throw new DepthgateError(
+      'onnx',
+      `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
+    )
+  const known = sceneNames(model)
+  const scenes = [...new Set(asked.scene ?? known)].sort()
+  for (const scene of scenes) checkChoice(scene, known, `--scene of ${name}`)
+  return {
+    ...{ model, onnx, precision, scenes, engine: engineNamed(model, asked.engine).name },
+    ...(asked.within && { tolerance: toleranceOf(asked.within) }),
+  }
+}
+
+function formatOf(verb: string, precision: string): RoundedFormat {
+  const format = roundedFormats.find(known => known === precision)
+  if (format) return format
+  if (precision === 'int8' || precision === 'fp8')
+    throw new DepthgateError('usage', `--precision ${precision}: ${verb} takes fp16 and bf16 so far`)
+  checkChoice(precision, roundedFormats, '--precision')
+  return 'fp16'
+}

@@ -1,0 +1,62 @@
+import type { NodeProto } from '../onnx/gen/onnx_pb.ts'
+import type { PlacedNode } from '../onnx/graph.ts'
+import { attributeOf } from '../onnx/nodes.ts'
+import type { ShapeOf } from '../precision/accumulate.ts'
+import { exact } from '../precision/operators.ts'
+import type { Level } from './levels.ts'
+
+/**
+ * A nominal GPU: bytes and operations a second, by where a product is computed and summed. From the data sheet of an H100
+ * SXM; only their ratios matter. Summing in FP32 is taken for half of FP16's rate.
+ */
+const nominal = {
+  bytes: 3.35e12,
+  rate: { low: 9.9e14, sum: 4.95e14, full: 6.7e13 },
+} as const
+
+/** Bytes that a value takes. */
+const width = { low: 2, sum: 2, full: 4 } as const
+
+/**
+ * Seconds that some nodes would take on the nominal GPU: the longer of moving their tensors and computing them. No
+ * measurement, and blind to fusion: what it is good for is comparing sets of nodes. Pure.
+ */
+export function costOf(nodes: readonly PlacedNode[], level: Level, shapeOf: ShapeOf): number {
+  let seconds = 0
+  for (const { node } of nodes) {
+    const values = [...node.input, ...node.output].reduce((sum, name) => sum + sizeOf(shapeOf(name)), 0)
+    const moved = (values * width[level]) / nominal.bytes
+    seconds += exact.has(node.opType)
+      ? moved
+      : Math.max(moved, operations(node, shapeOf) / nominal.rate[level])
+  }
+  return seconds
+}
+
+/** Multiplications and additions of a node; what is no product is taken for one a value. */
+function operations(node: NodeProto, shapeOf: ShapeOf): number {
+  const [left = '', right = ''] = node.input
+  const result = sizeOf(shapeOf(node.output[0] ?? ''))
+  const weight = shapeOf(right) ?? []
+  switch (node.opType) {
+    case 'MatMul':
+      return 2 * result * lengthOf(shapeOf(left)?.at(-1))
+    case 'Gemm':
+      return 2 * result * lengthOf(shapeOf(left)?.at(attributeOf(node, 'transA')?.i === 1n ? 0 : 1))
+    case 'Conv':
+      return 2 * result * sizeOf(weight.slice(1))
+    case 'ConvTranspose':
+      return 2 * sizeOf(shapeOf(left)) * sizeOf(weight.slice(1))
+    default:
+      return result
+  }
+}
+
+/** How many values a shape holds; lengths that are not known count as one. */
+function sizeOf(shape: readonly (number | string)[] | undefined): number {
+  return shape === undefined ? 0 : shape.reduce<number>((size, length) => size * lengthOf(length), 1)
+}
+
+function lengthOf(length: number | string | undefined): number {
+  return typeof length === 'number' ? length : 1
+}

@@ -1,0 +1,112 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DepthgateError } from '../base/errors.ts'
+import type { Precision } from '../engines/engine.ts'
+import { withEngine } from '../engines/pool.ts'
+import { providerOf } from '../engines/settings.ts'
+import type { Model } from '../gate/config.ts'
+import { engineNamed } from '../gate/engines.ts'
+import { inferOn, requestFor } from '../gate/infer.ts'
+import { judgeInference } from '../gate/judge-scene.ts'
+import { makeReduced } from '../gate/make-variant.ts'
+import type { ReducedRecipe } from '../gate/recipe.ts'
+import type { Tolerance } from '../gate/tolerance.ts'
+import type { OutputVerdict } from '../gate/verdict.ts'
+import { writeModel } from '../onnx/write.ts'
+import type { RoundedFormat } from '../precision/round.ts'
+
+/** How near a scene comes to its limits. */
+export interface SceneTrial {
+  scene: string
+  /** The share of each limit that is used, by `output metric`; Infinity where a value is not finite. */
+  used: Readonly<Record<string, number>>
+}
+
+/** One set of precisions, run on every scene. */
+export type Trial = readonly SceneTrial[]
+
+/** Runs a network as a recipe makes it, or in FP32, on every scene, and holds it against the tolerance. Whatever the engine. */
+export type Evaluate = (recipe: ReducedRecipe | 'fp32') => Promise<Trial>
+
+/** What is tried: every trial of one question has the same. */
+export interface Question {
+  model: Model
+  /** Path of the FP32 ONNX. */
+  onnx: string
+  precision: RoundedFormat
+  engine: string
+  scenes: readonly string[]
+  /** Over the config's limits of the precision. */
+  tolerance?: Tolerance
+}
+
+let trials = 0
+
+/** Evaluates by the same path as the gate: the variant is written, loaded by the engine with fusion as configured, judged. */
+export function engineEvaluator(question: Question): Evaluate {
+  const { model, onnx, precision, engine, scenes } = question
+  const emulated = providerOf(engineNamed(model, engine).settings) === 'cpu'
+  return async recipe => {
+    if (recipe === 'fp32') return runTrial(question, onnx, false, 'fp32')
+    const path = join(model.root, '.depthgate/mend', `trial-${process.pid}-${trials++}.onnx`)
+    try {
+      const made = await makeReduced(onnx, precision, emulated ? 'emulated' : 'native', recipe)
+      writeModel(path, made.model, { from: onnx })
+      return await runTrial(question, path, emulated, precision)
+    } finally {
+      for (const file of [path, `${path}.data`]) rmSync(file, { force: true })
+    }
+  }
+
+  async function runTrial(
+    { tolerance }: Question,
+    file: string,
+    emulation: boolean,
+    variant: Precision,
+  ): Promise<Trial> {
+    const { request } = await requestFor(model, { scene: scenes[0]!, precision: 'fp32', engine })
+    return withEngine({ ...request, onnx: file, emulated: emulation, precision: variant }, async loaded => {
+      const found: SceneTrial[] = []
+      for (const scene of scenes) {
+        const inference = await inferOn(model, scene, loaded, { engine, source: onnx })
+        const { verdict } = judgeInference(
+          model,
+          { ...inference, precision },
+          tolerance === undefined ? {} : { tolerance },
+        )
+        found.push({
+          scene,
+          used: Object.assign({}, ...verdict.outputs.map(output => usedOf(output, scene))),
+        })
+      }
+      return found
+    })
+  }
+}
+
+function usedOf(verdict: OutputVerdict, scene: string): Record<string, number> {
+  if (verdict.type === 'incomparable')
+    throw new DepthgateError('explain', `scene ${scene}: ${verdict.output}: ${verdict.reason}`)
+  const broken = verdict.type === 'map' && verdict.counts.actualNonFinite > 0
+  return Object.fromEntries(
+    verdict.limits.map(({ name, used }) => [
+      `${verdict.output} ${name}`,
+      broken || Number.isNaN(used) ? Number.POSITIVE_INFINITY : used,
+    ]),
+  )
+}
+
+/** The limit that a trial uses most, over all scenes. */
+export interface Worst {
+  used: number
+  scene: string
+  limit: string
+}
+
+export function worstOfTrial(trial: Trial): Worst {
+  let worst: Worst = { used: Number.NEGATIVE_INFINITY, scene: '', limit: '' }
+  for (const { scene, used } of trial)
+    for (const [limit, share] of Object.entries(used))
+      if (share > worst.used) worst = { used: share, scene, limit }
+  return worst
+}

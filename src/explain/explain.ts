@@ -1,0 +1,113 @@
+import type { ReducedRecipe } from '../gate/recipe.ts'
+import { readInput } from '../golden/store.ts'
+import { candidates } from './candidates.ts'
+import type { Question, Worst } from './evaluator.ts'
+import { everywhere, levelsOf } from './levels.ts'
+import { type NodeError, nodeErrors } from './node-errors.ts'
+import { type Sensitivity, sensitivity } from './sensitivity.ts'
+import { Trials } from './trials.ts'
+import type { Unit } from './units.ts'
+
+/** What a unit does to the network's output, in shares of the limit that is used most. */
+export interface UnitCost {
+  /** Places of its nodes. */
+  nodes: string[]
+  label: string
+  operator: string
+  /** It alone in the format, the rest in FP32; the units of a group that was not halved further share it. */
+  alone: number
+  /** Units that share `alone`; 1 where it was measured by itself. */
+  sharedBy: number
+  /** All in the format, it alone in FP32; only of the units that cost most. */
+  without?: number
+}
+
+/** Where a precision loses. */
+export interface Explanation {
+  model: string
+  precision: Question['precision']
+  engine: string
+  scenes: readonly string[]
+  /** Tensors are looked at on the CPU, where the format is emulated. */
+  nodes: NodeError[]
+  /** The first node, in the order of the network, whose result overflows, is NaN, or loses values to zero. */
+  first: { overflow?: string; nan?: string; flush?: string }
+  fp32: Worst
+  low: Worst
+  /** Those that cost most come first. */
+  units: UnitCost[]
+  sensitivity: Sensitivity
+  trials: { run: number; remembered: number }
+}
+
+export interface ExplainOptions {
+  /** Trials that the search for sensitive nodes may take, about. */
+  trials?: number
+  /** Units that are put into FP32 alone. */
+  top?: number
+  signal?: AbortSignal
+  onTrial?: (worst: Worst, run: number) => void
+}
+
+/** Measures where a precision loses: every tensor's error, and what each node does to the output. */
+export async function explain(
+  question: Question,
+  recipe: ReducedRecipe,
+  { trials: budget = 48, top = 5, ...options }: ExplainOptions = {},
+): Promise<Explanation> {
+  const { model, onnx, precision, engine, scenes } = question
+  const { units } = candidates(question, recipe)
+  const inputs = scenes.map(name => ({ name, read: () => readInput(model.golden, name) }))
+  const nodes = await nodeErrors(onnx, precision, recipe, inputs)
+  const trials = new Trials(question, units, recipe, options)
+  const fp32 = await trials.worst(everywhere(units, 'full'))
+  const low = await trials.worst(everywhere(units, 'low'))
+  const usedBy = async (chosen: readonly number[]) =>
+    (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
+  const found = await sensitivity(units.length, usedBy, fp32.used, {
+    // a hundredth of the squared error, or of the limit's square where the error is larger
+    negligible: 0.1 * Math.min(1, low.used),
+    splits: Math.max(0, Math.floor((budget - top - 3) / 2)),
+  })
+  const costs = unitCosts(units, found)
+  for (const cost of costs.filter(({ sharedBy }) => sharedBy === 1).slice(0, top)) {
+    const index = units.findIndex(({ head }) => head.id === cost.nodes[0])
+    cost.without = (await trials.worst(levelsOf(units, [index], 'full', 'low'))).used
+  }
+  const { run, remembered } = trials
+  return {
+    ...{ model: model.name, precision, engine, scenes, nodes, first: firstFaults(nodes) },
+    ...{ fp32, low, units: costs, sensitivity: found, trials: { run, remembered } },
+  }
+}
+
+/** What every unit costs, the dearest first. Pure. */
+export function unitCosts(units: readonly Unit[], { groups }: Sensitivity): UnitCost[] {
+  return groups
+    .flatMap(({ units: members, used }) =>
+      members.map(index => {
+        const { nodes, label, operator } = units[index]!
+        return { nodes: nodes.map(({ id }) => id), label, operator, alone: used, sharedBy: members.length }
+      }),
+    )
+    .sort((a, b) => order(b) - order(a) || a.sharedBy - b.sharedBy)
+}
+
+/** A unit of a group has its part of the group's squared error. */
+function order({ alone, sharedBy }: UnitCost): number {
+  return alone / Math.sqrt(sharedBy)
+}
+
+function firstFaults(nodes: readonly NodeError[]): Explanation['first'] {
+  const first = (test: (node: NodeError) => boolean) => nodes.find(test)?.id
+  const [overflow, nan, flush] = [
+    first(({ accumulated }) => accumulated.overflowed > 0),
+    first(({ accumulated }) => accumulated.nan > 0),
+    first(({ accumulated }) => accumulated.flushed > 0),
+  ]
+  return {
+    ...(overflow !== undefined && { overflow }),
+    ...(nan !== undefined && { nan }),
+    ...(flush !== undefined && { flush }),
+  }
+}

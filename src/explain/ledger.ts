@@ -1,0 +1,46 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { honestLine, withNumbers } from '../base/json.ts'
+import type { Trial } from './evaluator.ts'
+
+/**
+ * Remembers trials in a file, a line each, appended as soon as it is known. A search that asks for the same trials in the
+ * same order goes on where it was killed, and loses at most the trial that was running.
+ */
+export class Ledger {
+  readonly #file: string
+  readonly #known = new Map<string, Trial>()
+
+  constructor(file: string) {
+    this.#file = file
+    if (!existsSync(file)) return
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      const entry = parsed(line)
+      if (entry) this.#known.set(entry.key, entry.trial)
+    }
+  }
+
+  get size(): number {
+    return this.#known.size
+  }
+
+  get(key: string): Trial | undefined {
+    return this.#known.get(key)
+  }
+
+  set(key: string, trial: Trial): void {
+    this.#known.set(key, trial)
+    mkdirSync(dirname(this.#file), { recursive: true })
+    // begins with a new line: what a killed run left half-written stays a line of its own
+    appendFileSync(this.#file, `\n${honestLine({ key, trial })}`)
+  }
+}
+
+/** A line that is not whole is no entry. */
+function parsed(line: string): { key: string; trial: Trial } | undefined {
+  try {
+    return line === '' ? undefined : (withNumbers(JSON.parse(line)) as { key: string; trial: Trial })
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,58 @@
+import type { ReducedRecipe } from '../gate/recipe.ts'
+import type { Unit } from './units.ts'
+
+/** Where a unit is computed. `low`: as the recipe says. `sum`: in the format, its product summed in FP32. `full`: in FP32. */
+export type Level = 'low' | 'sum' | 'full'
+
+/** One level a unit. */
+export type Levels = readonly Level[]
+
+export const everywhere = (units: readonly Unit[], level: Level): Level[] => units.map(() => level)
+
+/** `otherwise` everywhere but at `chosen`, which are at `level`. */
+export function levelsOf(
+  units: readonly Unit[],
+  chosen: Iterable<number>,
+  level: Level,
+  otherwise: Level,
+): Level[] {
+  const levels = everywhere(units, otherwise)
+  for (const unit of chosen) levels[unit] = level
+  return levels
+}
+
+/** Levels in one short text, the same for the same levels. */
+export function levelsText(levels: Levels): string {
+  return levels.map(level => level[0]).join('')
+}
+
+/** Whether nothing is left in the format. */
+export function isFull(levels: Levels): boolean {
+  return levels.every(level => level === 'full')
+}
+
+/** The recipe that puts every unit where it is to be. Nodes are named by their places, which every node has. */
+export function recipeFor(units: readonly Unit[], levels: Levels, base: ReducedRecipe): ReducedRecipe {
+  const places = (level: Level) =>
+    units.flatMap((unit, index) => (levels[index] === level ? unit.nodes.map(({ id }) => `#${id}`) : []))
+  return withPlaces(base, places('full'), places('sum'))
+}
+
+/** A recipe with more nodes kept in FP32, and more summed there. */
+export function withPlaces(
+  base: ReducedRecipe,
+  full: readonly string[],
+  sum: readonly string[],
+): ReducedRecipe {
+  const keep = [...(base.keep ?? []), ...full]
+  const { accumulate } = base
+  const listed = typeof accumulate === 'object' ? accumulate.fp32 : []
+  const rest = accumulate === 'fp16' || (typeof accumulate === 'object' && accumulate.rest === 'fp16')
+  return {
+    ...base,
+    ...(keep.length > 0 && { keep }),
+    ...(sum.length > 0 && {
+      accumulate: { fp32: [...listed, ...sum], ...(rest && { rest: 'fp16' as const }) },
+    }),
+  }
+}

@@ -1,0 +1,115 @@
+import colors from 'picocolors'
+import type { Explanation, UnitCost } from '../explain/explain.ts'
+import type { NodeError } from '../explain/node-errors.ts'
+import { unequal } from '../explain/sensitivity.ts'
+import { figure } from '../gate/figure.ts'
+import { table } from './table.ts'
+import { percent, worstText } from './trial-line.ts'
+
+/** Where a precision loses, in 80 columns. */
+export function explainText(found: Explanation, top: number): string[] {
+  const { model, precision, engine, scenes, nodes, fp32, low, first } = found
+  const labels = new Map(nodes.map(node => [node.id, node]))
+  const named = (id: string) => `#${id} ${labels.get(id)!.operator} ${shortened(labels.get(id)!.label, 40)}`
+  return [
+    colors.bold(`${model} at ${precision}: ${nodes.length} nodes in ${precision}`),
+    colors.dim(
+      `scenes ${shortened(scenes.join(', '), 60)}; judged on ${engine}, tensors emulated on the CPU`,
+    ),
+    '',
+    `all in ${precision}  ${worstText(low)}`,
+    `all in FP32  ${worstText(fp32)}`,
+    ...(['overflow', 'nan', 'flush'] as const).flatMap(fault =>
+      first[fault] === undefined ? [] : [`${faultText[fault]} first at ${named(first[fault])}`],
+    ),
+    '',
+    ...costTable(found, top),
+    '',
+    ...errorTable(nodes, top),
+    '',
+    ...additivityText(found),
+    colors.dim(`${found.trials.run} trials run, ${found.trials.remembered} known from before`),
+  ]
+}
+
+const faultText = { overflow: 'overflow', nan: 'NaN', flush: 'values flushed to zero' } as const
+
+function costTable({ units, precision }: Explanation, top: number): string[] {
+  const rows = units
+    .slice(0, top)
+    .map(({ nodes, operator, label, alone, sharedBy, without }: UnitCost) => [
+      `#${nodes[0]}`,
+      operator,
+      shortened(label, 28),
+      sharedBy === 1 ? percent(alone) : `${percent(alone)} / ${sharedBy}`,
+      without === undefined ? '' : percent(without),
+    ])
+  return [
+    colors.bold('what a node costs, of the limit that is used most'),
+    ...table(
+      [['', '', '', `alone in ${precision}`, 'alone in FP32'].map(text => colors.dim(text)), ...rows],
+      ['right', 'left', 'left', 'right', 'right'],
+    ),
+    ...(units.slice(0, top).some(({ sharedBy }) => sharedBy > 1)
+      ? [colors.dim('"/ 4": 4 neighbours together, not told apart')]
+      : []),
+  ]
+}
+
+function errorTable(nodes: readonly NodeError[], top: number): string[] {
+  const worst = [...nodes]
+    .sort((a, b) => b.local.relative + (b.sums ?? 0) - a.local.relative - (a.sums ?? 0))
+    .slice(0, top)
+  const sums = nodes.some(node => node.sums !== undefined)
+  const head = ['', '', '', 'local', ...(sums ? ['sums'] : []), 'accumulated', 'largest', '']
+  return [
+    colors.bold("errors of tensors, as shares of FP32's root mean square"),
+    ...table(
+      [
+        head.map(text => colors.dim(text)),
+        ...worst.map(node => [
+          `#${node.id}`,
+          shortened(node.operator, 14),
+          shortened(node.label, sums ? 15 : 20),
+          short(node.local.relative),
+          ...(sums ? [node.sums === undefined ? '' : short(node.sums)] : []),
+          short(node.accumulated.relative),
+          short(node.local.largest),
+          faults(node),
+        ]),
+      ],
+      ['right', 'left', 'left', 'right', 'right', 'right', ...(sums ? (['right'] as const) : []), 'left'],
+    ),
+  ]
+}
+
+/** What happens to values, beyond rounding: "∞ 12" of them overflow, "0 34" are flushed. */
+function faults({ local }: NodeError): string {
+  const parts = [
+    ...(local.overflowed > 0 ? [`∞ ${local.overflowed}`] : []),
+    ...(local.nan > 0 ? [`NaN ${local.nan}`] : []),
+    ...(local.flushed > 0 ? [`0 ${local.flushed}`] : []),
+  ]
+  return parts.join(', ')
+}
+
+function additivityText({ sensitivity: { splits } }: Explanation): string[] {
+  const odd = unequal(splits)
+  if (splits.length === 0) return []
+  if (odd.length === 0) return [`squared errors add up in all ${splits.length} halvings, within a half`]
+  const [worst] = odd
+  return [
+    `squared errors do not add up in ${odd.length} of ${splits.length} halvings: ${worst!.units.length} units cost`,
+    `${percent(worst!.whole)} together, their halves ${percent(worst!.parts)}. Single figures there are no shares`,
+  ]
+}
+
+function short(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return figure(value)
+  return value >= 0.01 && value < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1)
+}
+
+/** The end of a name tells more than its beginning. */
+export function shortened(text: string, length: number): string {
+  return text.length <= length ? text : `…${text.slice(1 - length)}`
+}
