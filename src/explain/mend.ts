@@ -1,0 +1,220 @@
+import { tensorShapes } from '../engines/onnxruntime/shapes.ts'
+import type { ReducedRecipe } from '../gate/recipe.ts'
+import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
+import { candidates } from './candidates.ts'
+import { costOf } from './cost.ts'
+import type { Question, Worst } from './evaluator.ts'
+import { everywhere, type Level, type Levels, levelsOf } from './levels.ts'
+import { fewest, levelsAfter, predicted, prune, type Step, stepsOf } from './search.ts'
+import { type Sensitivity, sensitivity } from './sensitivity.ts'
+import { Trials } from './trials.ts'
+import type { Unit } from './units.ts'
+
+/** A unit that does not stay as the recipe says. */
+export interface MendedUnit {
+  unit: Unit
+  level: 'sum' | 'full'
+  /** Share of the limit that it uses alone in the format; of a group that was not told apart, together. */
+  alone: number
+  sharedBy: number
+  /** Of what putting everything into FP32 costs. */
+  cost: number
+}
+
+export interface Point {
+  /** Nodes in FP32. */
+  nodes: number
+  /** Products summed in FP32. */
+  sums: number
+  /** Of what putting everything into FP32 costs: 0 as the recipe says, 1 in FP32. */
+  cost: number
+  worst: Worst
+}
+
+/** What became of a search. Data: only bad input is an error. */
+export type Mending = { units: number; trials: { run: number; remembered: number }; fp32: Point } & (
+  | { type: 'hopeless' }
+  /** Nothing has to be done: the recipe as it is keeps the limits. */
+  | { type: 'passes'; low: Point }
+  | { type: 'mended'; low: Point; mended: Point; chosen: MendedUnit[]; frontier?: Point[] }
+)
+
+export interface MendOptions {
+  /** Share of every limit that must be left. */
+  margin: number
+  /** Halvings of the search for costly units. */
+  splits?: number
+  /** Points between all in the format and all in FP32 to measure besides. */
+  frontier?: number
+  signal?: AbortSignal
+  onTrial?: (worst: Worst, run: number) => void
+}
+
+/**
+ * Finds a cheap set of nodes to put into FP32, or to sum there, such that every scene keeps its limits with a margin. Units
+ * are ordered by the squared error that they cause alone, for what FP32 would cost; as many of the first as are needed are
+ * taken, then every one that is not needed after all is given back. No unit of the result can be left out.
+ */
+export async function mend(
+  question: Question,
+  recipe: ReducedRecipe,
+  { margin, splits = 64, frontier = 0, ...options }: MendOptions,
+): Promise<Mending> {
+  const { network, units } = candidates(question, recipe)
+  const trials = new Trials(question, units, recipe, options)
+  const costs = await costTable(network, units, question.onnx)
+  const target = 1 - margin
+  const point = async (levels: Levels) => pointOf(units, levels, costs, await trials.worst(levels))
+  const passes = async (levels: Levels) => (await trials.worst(levels)).used <= target
+
+  const fp32 = await point(everywhere(units, 'full'))
+  const told = () => ({
+    units: units.length,
+    trials: { run: trials.run, remembered: trials.remembered },
+    fp32,
+  })
+  if (fp32.worst.used > target) return { type: 'hopeless', ...told() }
+  const low = await point(everywhere(units, 'low'))
+  if (low.worst.used <= target) return { type: 'passes', low, ...told() }
+
+  const usedBy = async (chosen: readonly number[]) =>
+    (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
+  // half of the units of this size, together, would use a tenth of the limit
+  const negligible = target * Math.sqrt(0.02 / units.length)
+  const found = await sensitivity(units.length, usedBy, fp32.worst.used, { negligible, splits })
+  const steps = stepsOf(units, {
+    low: squares(found, units.length),
+    sum: await roundingAlone(units, found, trials, fp32.worst.used),
+    cost: costs.more,
+  })
+  const allowed = target ** 2 - fp32.worst.used ** 2
+  const taken = await fewest(steps.length, predicted(steps, allowed), count =>
+    passes(levelsAfter(units.length, steps.slice(0, count))),
+  )
+  const levels = await prune(
+    levelsAfter(units.length, steps.slice(0, taken)),
+    // what did least for its cost is given back first
+    [
+      ...new Set(
+        steps
+          .slice(0, taken)
+          .reverse()
+          .map(({ unit }) => unit),
+      ),
+    ],
+    unit => units[unit]!.sums,
+    passes,
+  )
+  const mended = await point(levels)
+  const curve = frontier > 0 ? await frontierOf(units.length, steps, frontier, point) : undefined
+  return {
+    type: 'mended',
+    ...{ low, mended },
+    chosen: chosenOf(units, levels, found, costs),
+    ...(curve && { frontier: [...curve, mended].sort((a, b) => a.cost - b.cost) }),
+    ...told(),
+  }
+}
+
+interface Costs {
+  /** Seconds on the nominal GPU beyond what `low` takes. */
+  more(unit: number, level: Level): number
+  all: number
+}
+
+async function costTable(network: ModelProto, units: readonly Unit[], onnx: string): Promise<Costs> {
+  const shapes = await tensorShapes(network, onnx)
+  for (const { name, dims } of network.graph!.initializer) shapes.set(name, dims.map(Number))
+  const shapeOf = (name: string) => shapes.get(name)
+  const table = units.map(({ nodes, sums }) => {
+    const low = costOf(nodes, 'low', shapeOf)
+    return {
+      low: 0,
+      sum: sums ? costOf(nodes, 'sum', shapeOf) - low : 0,
+      full: costOf(nodes, 'full', shapeOf) - low,
+    }
+  })
+  return {
+    more: (unit, level) => table[unit]![level],
+    all: table.reduce((sum, { full }) => sum + full, 0),
+  }
+}
+
+/** Each unit's squared error alone; units of one group have equal parts of the group's. */
+function squares({ groups }: Sensitivity, count: number): number[] {
+  const all = new Array<number>(count).fill(0)
+  for (const { units, used } of groups) for (const unit of units) all[unit] = used ** 2 / units.length
+  return all
+}
+
+/** The squared error of products alone in the format but summed in FP32: of those whose own error was measured. */
+async function roundingAlone(
+  units: readonly Unit[],
+  { groups }: Sensitivity,
+  trials: Trials,
+  floor: number,
+): Promise<Map<number, number>> {
+  const found = new Map<number, number>()
+  for (const { units: members } of groups) {
+    const [unit] = members
+    if (members.length !== 1 || !units[unit!]!.sums) continue
+    const { used } = await trials.worst(levelsOf(units, [unit!], 'sum', 'full'))
+    found.set(unit!, Math.max(0, used ** 2 - floor ** 2))
+  }
+  return found
+}
+
+/** Some of the orders' beginnings, evenly spaced in cost. */
+async function frontierOf(
+  count: number,
+  steps: readonly Step[],
+  points: number,
+  point: (levels: Levels) => Promise<Point>,
+): Promise<Point[]> {
+  const all = steps.reduce((sum, { cost }) => sum + cost, 0)
+  const taken = new Set<number>([0, steps.length])
+  let [spent, wanted] = [0, 1]
+  for (const [index, { cost }] of steps.entries()) {
+    spent += cost
+    if (spent < (all * wanted) / (points - 1)) continue
+    taken.add(index + 1)
+    while (spent >= (all * wanted) / (points - 1)) wanted++
+  }
+  const curve: Point[] = []
+  for (const length of [...taken].sort((a, b) => a - b))
+    curve.push(await point(levelsAfter(count, steps.slice(0, length))))
+  return curve
+}
+
+function pointOf(units: readonly Unit[], levels: Levels, costs: Costs, worst: Worst): Point {
+  const count = (level: Level) =>
+    units.reduce((sum, { nodes }, unit) => sum + (levels[unit] === level ? nodes.length : 0), 0)
+  const cost = levels.reduce((sum, level, unit) => sum + costs.more(unit, level), 0)
+  return { nodes: count('full'), sums: count('sum'), cost: share(cost, costs.all), worst }
+}
+
+function chosenOf(
+  units: readonly Unit[],
+  levels: Levels,
+  { groups }: Sensitivity,
+  costs: Costs,
+): MendedUnit[] {
+  return units.flatMap((unit, index) => {
+    const level = levels[index]!
+    if (level === 'low') return []
+    const group = groups.find(({ units: members }) => members.includes(index))!
+    return [
+      {
+        unit,
+        level,
+        alone: group.used,
+        sharedBy: group.units.length,
+        cost: share(costs.more(index, level), costs.all),
+      },
+    ]
+  })
+}
+
+function share(part: number, all: number): number {
+  return all > 0 ? part / all : 0
+}
