@@ -20,11 +20,13 @@ const { manifestSchema } = await import('../dist/golden/manifest-schema.js')
 const { configSchema } = await import('../dist/gate/config-schema.js')
 const { runSchema } = await import('../dist/gate/run-schema.js')
 const { baselineSchema } = await import('../dist/gate/baseline-schema.js')
+const { precisionPlanSchema } = await import('../dist/gate/precision-plan-schema.js')
 mkdirSync('dist/schema', { recursive: true })
 for (const [name, schema] of Object.entries({
   manifest: manifestSchema,
   config: configSchema,
   run: runSchema,
   baseline: baselineSchema,
+  'precision-plan': precisionPlanSchema,
 }))
   writeFileSync(`dist/schema/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`)

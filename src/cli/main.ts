@@ -21,6 +21,7 @@ const verbs: Record<string, () => Promise<Command>> = {
   compare: async () => (await import('./compare.ts')).compare,
   capture: async () => (await import('./capture.ts')).capture,
   explain: async () => (await import('./explain.ts')).explain,
+  mend: async () => (await import('./mend.ts')).mend,
   convert: async () => (await import('./convert.ts')).convert,
   bench: async () => (await import('./bench.ts')).bench,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -13,6 +13,7 @@ export interface UnitCost {
   /** Places of its nodes. */
   nodes: string[]
   label: string
+  module?: string
   operator: string
   /** It alone in the format, the rest in FP32; the units of a group that was not halved further share it. */
   alone: number
@@ -86,8 +87,13 @@ export function unitCosts(units: readonly Unit[], { groups }: Sensitivity): Unit
   return groups
     .flatMap(({ units: members, used }) =>
       members.map(index => {
-        const { nodes, label, operator } = units[index]!
-        return { nodes: nodes.map(({ id }) => id), label, operator, alone: used, sharedBy: members.length }
+        const { nodes, label, module, operator } = units[index]!
+        return {
+          nodes: nodes.map(({ id }) => id),
+          label,
+          ...(module !== undefined && { module }),
+          ...{ operator, alone: used, sharedBy: members.length },
+        }
       }),
     )
     .sort((a, b) => order(b) - order(a) || a.sharedBy - b.sharedBy)

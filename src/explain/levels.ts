@@ -1,4 +1,4 @@
-import type { ReducedRecipe } from '../gate/recipe.ts'
+import { type ReducedRecipe, withNodes } from '../gate/recipe.ts'
 import type { Unit } from './units.ts'
 
 /** Where a unit is computed. `low`: as the recipe says. `sum`: in the format, its product summed in FP32. `full`: in FP32. */
@@ -35,24 +35,5 @@ export function isFull(levels: Levels): boolean {
 export function recipeFor(units: readonly Unit[], levels: Levels, base: ReducedRecipe): ReducedRecipe {
   const places = (level: Level) =>
     units.flatMap((unit, index) => (levels[index] === level ? unit.nodes.map(({ id }) => `#${id}`) : []))
-  return withPlaces(base, places('full'), places('sum'))
-}
-
-/** A recipe with more nodes kept in FP32, and more summed there. */
-export function withPlaces(
-  base: ReducedRecipe,
-  full: readonly string[],
-  sum: readonly string[],
-): ReducedRecipe {
-  const keep = [...(base.keep ?? []), ...full]
-  const { accumulate } = base
-  const listed = typeof accumulate === 'object' ? accumulate.fp32 : []
-  const rest = accumulate === 'fp16' || (typeof accumulate === 'object' && accumulate.rest === 'fp16')
-  return {
-    ...base,
-    ...(keep.length > 0 && { keep }),
-    ...(sum.length > 0 && {
-      accumulate: { fp32: [...listed, ...sum], ...(rest && { rest: 'fp16' as const }) },
-    }),
-  }
+  return withNodes(base, places('full'), places('sum'))
 }

@@ -8,7 +8,7 @@ import { readModel } from '../onnx/model.ts'
 import { sumInFp16 } from '../precision/accumulate.ts'
 import { type ProbedTensor, probe } from '../precision/probe.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { nodeLabel } from './label.ts'
+import { moduleOf, nodeLabel } from './label.ts'
 import { type TensorError, tensorError, worstOf } from './tensor-error.ts'
 
 /** What one reduced node costs, over all scenes; of a node with several results the worst. */
@@ -17,6 +17,8 @@ export interface NodeError {
   id: string
   /** Its name, else the weight that it reads, else the tensor that it writes. */
   label: string
+  /** The PyTorch module that it came from, where the export kept it. */
+  module?: string
   operator: string
   tensor: string
   /** The node alone in the format, out of what FP32 computed. */
@@ -62,10 +64,12 @@ export async function nodeErrors(
   )
   return probed.nodes.map(({ placed, tensors: written }) => {
     const found = written.map(tensor => ({ tensor, ...collect.of(tensor) }))
+    const module = moduleOf(placed.node)
     const worst = found.reduce((a, b) => (b.local.relative > a.local.relative ? b : a))
     return {
       id: placed.id,
       label: nodeLabel(placed),
+      ...(module !== undefined && { module }),
       operator: placed.node.opType,
       tensor: worst.tensor.full,
       local: worst.local,

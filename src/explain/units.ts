@@ -1,7 +1,7 @@
 import type { GraphProto, NodeProto } from '../onnx/gen/onnx_pb.ts'
 import { type PlacedNode, producersOf } from '../onnx/graph.ts'
 import { exact, products } from '../precision/operators.ts'
-import { nodeLabel } from './label.ts'
+import { moduleOf, nodeLabel } from './label.ts'
 
 /** Nodes whose precision is chosen together: one that rounds, and those behind it that only move or pick what it wrote. */
 export interface Unit {
@@ -9,6 +9,7 @@ export interface Unit {
   head: PlacedNode
   nodes: readonly PlacedNode[]
   label: string
+  module?: string
   operator: string
   /** Whether it sums products, in FP16 or in FP32. */
   sums: boolean
@@ -38,10 +39,12 @@ export function unitsOf(
   return [...groups.values()].map(nodes => {
     const [head] = nodes as [PlacedNode, ...PlacedNode[]]
     const { node } = head
+    const module = moduleOf(node)
     return {
       head,
       nodes,
       label: nodeLabel(head),
+      ...(module !== undefined && { module }),
       operator: node.opType,
       sums: products.has(node.opType) && sumsLow(node),
     }

@@ -5,12 +5,13 @@ import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
 import { decideCause } from './cause.ts'
+import { reducedRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import type { Range } from './define-config.ts'
 import { engineNamed } from './engines.ts'
 import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
-import { reducedRecipe, sumsInFp16 } from './recipe.ts'
+import { sumsInFp16 } from './recipe.ts'
 import type { Attribution, Corner, Verdict } from './verdict.ts'
 
 /** One run of an attribution. */
@@ -81,11 +82,10 @@ function stepsOf(model: Model, { precision, fingerprint }: Inference, plan: bool
   const own = onnxByPrecision(model.config)[precision] !== undefined
   const reduced: Step[] = []
   if (precision === 'fp16' || precision === 'bf16') {
-    const recipe = reducedRecipe(model, precision)
+    const { recipe } = reducedRecipe(model, precision)
     const emulated = own ? fingerprint.provider === 'cpu' : fingerprint.arithmetic === 'emulated'
     // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
-    const sumsLow =
-      precision === 'fp16' && (emulated ? sumsInFp16(recipe) : recipe.accumulate !== 'fp32')
+    const sumsLow = precision === 'fp16' && (emulated ? sumsInFp16(recipe) : recipe.accumulate !== 'fp32')
     const sums = sumsLow ? 'engine' : 'fp32'
     if (sumsLow)
       reduced.push({

@@ -44,7 +44,8 @@ const output = {
 /** Names of nodes, or patterns: a RegExp is an object. */
 const patterns = { type: 'array', items: { type: ['string', 'object'] } } as const
 const reducedRecipe = {
-  type: 'object',
+  type: ['object', 'string'],
+  minLength: 1,
   properties: {
     keep: patterns,
     accumulate: {

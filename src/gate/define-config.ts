@@ -33,10 +33,10 @@ export interface ModelConfig {
   engines?: string[]
   /** By default `on`. */
   fusion?: Fusion
-  /** How depthgate makes a precision from the FP32 model. */
+  /** How depthgate makes a precision from the FP32 model; a text is the path of a plan that `depthgate mend` wrote. */
   recipes?: {
-    fp16?: ReducedRecipe
-    bf16?: ReducedRecipe
+    fp16?: ReducedRecipe | string
+    bf16?: ReducedRecipe | string
     int8?: QuantizedRecipe
     fp8?: QuantizedRecipe
   }

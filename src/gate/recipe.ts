@@ -19,9 +19,20 @@ export interface ReducedRecipe {
   flushTiny?: boolean
 }
 
-/** The recipe of a model's precision; empty where the config has none. */
-export function reducedRecipe({ config }: Model, precision: 'fp16' | 'bf16'): ReducedRecipe {
-  return config.recipes?.[precision] ?? {}
+/** A recipe with more nodes kept in FP32, and more summed there, by patterns. */
+export function withNodes(
+  base: ReducedRecipe,
+  full: readonly string[],
+  sum: readonly string[],
+): ReducedRecipe {
+  const { keep = [], accumulate } = base
+  const listed = typeof accumulate === 'object' ? accumulate.fp32 : []
+  const rest = sumsInFp16(base) ? { rest: 'fp16' as const } : {}
+  return {
+    ...base,
+    ...(keep.length + full.length > 0 && { keep: [...keep, ...full] }),
+    ...(sum.length > 0 && { accumulate: { fp32: [...listed, ...sum], ...rest } }),
+  }
 }
 
 /** How depthgate makes the int8 or fp8 variant of a model; the other keys choose what is quantised. */

@@ -6,9 +6,10 @@ import { hashOnnx } from '../onnx/hash.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { quantized, quantizeKey } from './calibrate.ts'
+import { reducedRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { makeReduced, type VariantFacts } from './make-variant.ts'
-import { type ReducedRecipe, reducedRecipe } from './recipe.ts'
+import type { ReducedRecipe } from './recipe.ts'
 import { cachedModel, type Entry } from './variant-cache.ts'
 
 /** The file that an engine loads for a precision. */
@@ -49,8 +50,10 @@ export async function variantFor(
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
   if (precision === 'fp16' || precision === 'bf16') {
-    const recipe = made?.recipe ?? reducedRecipe(model, precision)
-    return reducedVariant(model, onnx, precision, provider === 'cpu' ? 'emulated' : 'native', recipe)
+    const chosen = made?.recipe ? { recipe: made.recipe, notes: [] } : reducedRecipe(model, precision)
+    const arithmetic = provider === 'cpu' ? 'emulated' : 'native'
+    const variant = await reducedVariant(model, onnx, precision, arithmetic, chosen.recipe)
+    return { ...variant, notes: [...chosen.notes, ...variant.notes] }
   }
   if (precision === 'int8' || precision === 'fp8') return quantizedVariant(model, onnx, precision)
   throw new DepthgateError(

@@ -10,7 +10,7 @@ import { percent, worstText } from './trial-line.ts'
 export function explainText(found: Explanation, top: number): string[] {
   const { model, precision, engine, scenes, nodes, fp32, low, first } = found
   const labels = new Map(nodes.map(node => [node.id, node]))
-  const named = (id: string) => `#${id} ${labels.get(id)!.operator} ${shortened(labels.get(id)!.label, 40)}`
+  const named = (id: string) => `#${id} ${labels.get(id)!.operator} ${shortened(nameOf(labels.get(id)!), 40)}`
   return [
     colors.bold(`${model} at ${precision}: ${nodes.length} nodes in ${precision}`),
     colors.dim(
@@ -37,12 +37,12 @@ const faultText = { overflow: 'overflow', nan: 'NaN', flush: 'values flushed to 
 function costTable({ units, precision }: Explanation, top: number): string[] {
   const rows = units
     .slice(0, top)
-    .map(({ nodes, operator, label, alone, sharedBy, without }: UnitCost) => [
-      `#${nodes[0]}`,
-      operator,
-      shortened(label, 28),
-      sharedBy === 1 ? percent(alone) : `${percent(alone)} / ${sharedBy}`,
-      without === undefined ? '' : percent(without),
+    .map(unit => [
+      `#${unit.nodes[0]}`,
+      shortened(unit.operator, 14),
+      shortened(nameOf(unit), 28),
+      costText(unit),
+      unit.without === undefined ? '' : percent(unit.without),
     ])
   return [
     colors.bold('what a node costs, of the limit that is used most'),
@@ -70,7 +70,7 @@ function errorTable(nodes: readonly NodeError[], top: number): string[] {
         ...worst.map(node => [
           `#${node.id}`,
           shortened(node.operator, 14),
-          shortened(node.label, sums ? 15 : 20),
+          shortened(nameOf(node), sums ? 15 : 20),
           short(node.local.relative),
           ...(sums ? [node.sums === undefined ? '' : short(node.sums)] : []),
           short(node.accumulated.relative),
@@ -107,6 +107,16 @@ function additivityText({ sensitivity: { splits } }: Explanation): string[] {
 function short(value: number): string {
   if (!Number.isFinite(value) || value === 0) return figure(value)
   return value >= 0.01 && value < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1)
+}
+
+/** The module that a node came from says more than its name. */
+export function nameOf({ module, label }: { module?: string; label: string }): string {
+  return module ?? label
+}
+
+/** "12 %", or "12 % / 4" for four neighbours together. */
+export function costText({ alone, sharedBy }: Pick<UnitCost, 'alone' | 'sharedBy'>): string {
+  return sharedBy === 1 ? percent(alone) : `${percent(alone)} / ${sharedBy}`
 }
 
 /** The end of a name tells more than its beginning. */

@@ -1,0 +1,142 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DepthgateError } from '../base/errors.ts'
+import { writeWhole } from '../base/files.ts'
+import { honestJson } from '../base/json.ts'
+import { releaseEngines } from '../engines/pool.ts'
+import type { Question } from '../explain/evaluator.ts'
+import { type Foreign, modelOptArguments, trtexecArguments } from '../explain/foreign.ts'
+import { type Mending, mend as mending } from '../explain/mend.ts'
+import { planOf } from '../explain/plan-of.ts'
+import { Stopped } from '../explain/trials.ts'
+import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
+import { makeReduced } from '../gate/make-variant.ts'
+import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
+import { writeModel } from '../onnx/write.ts'
+import { frontierChart, mendText } from '../report/mend-text.ts'
+import { fromHere } from '../report/phrase.ts'
+import { trialLine } from '../report/trial-line.ts'
+import { type Command, numberOf, parse } from './command.ts'
+import { stopOnSignal } from './interrupt.ts'
+import { questionOf } from './question.ts'
+
+const options = {
+  precision: { type: 'string', default: 'fp16' },
+  within: { type: 'string', multiple: true },
+  margin: { type: 'string', default: '0.1' },
+  scene: { type: 'string', multiple: true },
+  engine: { type: 'string' },
+  plan: { type: 'string' },
+  out: { type: 'string', short: 'o' },
+  frontier: { type: 'string' },
+  trtexec: { type: 'boolean', default: false },
+  modelopt: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  config: { type: 'string' },
+} as const
+
+type Values = ReturnType<typeof parse<typeof options>>['values']
+
+/** Finds the least that must stay FP32. */
+export const mend: Command = {
+  summary: 'find the cheapest set of nodes to keep in FP32 that passes',
+  help: `depthgate mend MODEL [options]
+
+MODEL is a model of the config. Finds nodes to keep in FP32 such that every scene keeps every limit with a margin, at little
+cost; where the recipe sums in FP16, also products to sum in FP32. No node of the result can be left out. On the CPU the
+format is emulated, and the cost is what bytes and operations come to on a nominal GPU.
+
+  --precision P     fp16 (default) or bf16
+  --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%
+  --margin SHARE    of every limit, left unused (0.1)
+  --scene NAME      only these; may be given several times. By default all
+  --engine NAME     on which the output is judged
+  --plan FILE       what was found, for recipes: { fp16: 'precision-plan.json' } in the config (precision-plan.json beside it)
+  -o, --out FILE    the ONNX in the format, with those nodes in FP32
+  --frontier FILE   error against cost from all in the format to all in FP32: a picture (.svg), and beside it .json
+  --trtexec         print it as arguments of trtexec, up to TensorRT 10
+  --modelopt        print it as arguments of ModelOpt's AutoCast
+  --json            print everything as JSON
+  --config FILE     by default the depthgate.config.* of this folder or one above
+
+What was tried is kept in .depthgate/mend: after Ctrl-C or a crash the same command goes on.
+Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130 stopped.
+
+  depthgate mend midas --precision fp16 --within absRel=0.005 -o midas.mended.onnx
+`,
+  async run(args) {
+    const { values, positionals } = parse('mend', args, options)
+    const question = questionOf('mend', positionals, values)
+    const margin = numberOf('--margin', values.margin)
+    if (!(margin >= 0 && margin < 1))
+      throw new DepthgateError('usage', `--margin ${values.margin}: give a share from 0 to below 1`)
+    if (values.frontier !== undefined && !values.frontier.endsWith('.svg'))
+      throw new DepthgateError('usage', `--frontier ${values.frontier}: is a picture; end its name in .svg`)
+    const planFile = planFileOf(question, values.plan)
+    const recipe = recipeBelowPlan(question.model, question.precision)
+    const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
+    const line = trialLine(process.stderr)
+    let found: Mending
+    try {
+      found = await mending(question, recipe, {
+        margin,
+        signal: stop.signal,
+        onTrial: line.show,
+        ...(values.frontier !== undefined && { frontier: 9 }),
+      })
+    } catch (thrown) {
+      if (thrown instanceof Stopped) return stop.exitCode ?? 130
+      throw thrown
+    } finally {
+      line.hide()
+      if (!stop.signal.aborted) await releaseEngines()
+    }
+    const { model, precision } = question
+    const plan = found.type === 'mended' ? planOf(question, recipe, found, margin) : undefined
+    if (values.json) console.log(honestJson({ ...found, ...(plan && { plan }) }))
+    else console.log(mendText(model.name, precision, margin, found).join('\n'))
+    if (found.type === 'mended') await keep(question, found, plan!, planFile, margin, values)
+    return found.type === 'hopeless' ? 1 : 0
+  },
+}
+
+/** Writes what was asked for, and tells where it is. */
+async function keep(
+  { onnx, precision }: Question,
+  found: Extract<Mending, { type: 'mended' }>,
+  plan: PrecisionPlan,
+  planFile: string,
+  margin: number,
+  values: Values,
+): Promise<void> {
+  const say = (text: string) => (values.json ? console.error(text) : console.log(text))
+  writeWhole(planFile, `${honestJson(plan)}\n`)
+  say(`\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '…' } with its path`)
+  if (values.out !== undefined) {
+    const { recipe } = planRecipe(plan, onnx, planFile)
+    const { model } = await makeReduced(onnx, precision, 'native', recipe)
+    writeModel(values.out, model, { from: onnx })
+    say(`ONNX: ${fromHere(values.out)}`)
+  }
+  if (values.frontier !== undefined) {
+    writeWhole(values.frontier, frontierChart(found, margin))
+    writeWhole(values.frontier.replace(/\.svg$/, '.json'), `${honestJson(found.frontier)}\n`)
+    say(`frontier: ${fromHere(values.frontier)}`)
+  }
+  if (values.trtexec) say(foreignText('trtexec', trtexecArguments(plan)))
+  if (values.modelopt) say(foreignText('ModelOpt', modelOptArguments(plan)))
+}
+
+function foreignText(tool: string, { text, untold }: Foreign): string {
+  const rest = untold.map(({ place, operator }) => `#${place} ${operator}`).join(', ')
+  return `\n${tool}: ${text}${rest === '' ? '' : `\n${tool} cannot be told, for want of a name that it takes: ${rest}`}`
+}
+
+/** A plan of something else is not written over. */
+function planFileOf({ model, precision }: Question, path: string | undefined): string {
+  const file = path === undefined ? join(model.root, 'precision-plan.json') : resolve(path)
+  if (!existsSync(file)) return file
+  const old = readPlan(file, precision)
+  if (old.model === model.name) return file
+  throw new DepthgateError('usage', `${file}: is the plan of ${old.model}. Name another with --plan`)
+}

@@ -1,0 +1,32 @@
+import type { PlannedNode, PrecisionPlan } from '../gate/precision-plan.ts'
+
+/** A plan in the words of another tool, and the nodes that it cannot be told by name. */
+export interface Foreign {
+  text: string
+  untold: PlannedNode[]
+}
+
+/**
+ * A plan as arguments of trtexec for TensorRT up to 10, with weak typing: its parser calls a layer as its ONNX node, and
+ * trtexec splits the list at commas and colons.
+ */
+export function trtexecArguments(plan: PrecisionPlan): Foreign {
+  const { told, untold } = namedNodes(plan, name => !/[,:*\s"']/.test(name))
+  const layers = told.map(({ name }) => `${name}:fp32`).join(',')
+  return { text: `--${plan.precision} --precisionConstraints=obey --layerPrecisions=${layers}`, untold }
+}
+
+/** A plan as arguments of NVIDIA ModelOpt's AutoCast: regular expressions over names of nodes. */
+export function modelOptArguments(plan: PrecisionPlan): Foreign {
+  const { told, untold } = namedNodes(plan, name => !name.includes("'"))
+  const patterns = told.map(({ name }) => `'^${name!.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$'`)
+  return { text: `--nodes_to_exclude ${patterns.join(' ')}`, untold }
+}
+
+function namedNodes(
+  { nodes }: PrecisionPlan,
+  fits: (name: string) => boolean,
+): { told: PlannedNode[]; untold: PlannedNode[] } {
+  const canBeTold = ({ name }: PlannedNode) => name !== undefined && fits(name)
+  return { told: nodes.filter(canBeTold), untold: nodes.filter(node => !canBeTold(node)) }
+}

@@ -1,0 +1,64 @@
+import { providerOf } from '../engines/settings.ts'
+import { engineNamed } from '../gate/engines.ts'
+import type { PlanFigure, PlannedNode, PrecisionPlan } from '../gate/precision-plan.ts'
+import type { ReducedRecipe } from '../gate/recipe.ts'
+import { recipeText } from '../gate/variant.ts'
+import { hashOnnx } from '../onnx/hash.ts'
+import type { Question, Worst } from './evaluator.ts'
+import type { MendedUnit, Mending } from './mend.ts'
+
+/** What mend found, as the file that the config takes. Pure but for the hash of the ONNX. */
+export function planOf(
+  { model, onnx, precision, engine, scenes, tolerance }: Question,
+  recipe: ReducedRecipe,
+  found: Extract<Mending, { type: 'mended' }>,
+  margin: number,
+): PrecisionPlan {
+  const { settings } = engineNamed(model, engine)
+  return {
+    schemaVersion: 1,
+    model: model.name,
+    onnx: hashOnnx(onnx),
+    precision,
+    // patterns that are RegExp become text
+    recipe: JSON.parse(recipeText(recipe)),
+    made: {
+      engine,
+      arithmetic: providerOf(settings) === 'cpu' ? 'emulated' : 'native',
+      scenes,
+      margin,
+      ...(tolerance && { within: tolerance }),
+      trials: found.trials.run + found.trials.remembered,
+    },
+    before: figureOf(found.low.worst),
+    after: figureOf(found.mended.worst),
+    fp32: figureOf(found.fp32.worst),
+    cost: rounded(found.mended.cost),
+    nodes: found.chosen.flatMap(nodesOf),
+  }
+}
+
+function nodesOf({ unit, level, alone, sharedBy, cost }: MendedUnit): PlannedNode[] {
+  const used = Number.isFinite(alone) ? `${rounded(alone * 100)} % of a limit` : 'more than any limit'
+  const told = sharedBy > 1 ? `with ${sharedBy - 1} neighbours ` : ''
+  return unit.nodes.map(({ node, id }, index) => ({
+    place: id,
+    ...(node.name !== '' && { name: node.name }),
+    operator: node.opType,
+    writes: node.output.find(name => name !== '') ?? '',
+    in: level === 'full' ? 'fp32' : 'fp32 sums',
+    reason:
+      index === 0
+        ? `${told}alone in the precision it uses ${used}; ${rounded(cost * 100)} % of what FP32 costs`
+        : `moves what #${unit.head.id} writes`,
+  }))
+}
+
+function figureOf({ used, limit, scene }: Worst): PlanFigure {
+  return { used: Number.isFinite(used) ? rounded(used) : 'Infinity', limit, scene }
+}
+
+/** Four digits: a plan is read by people, and kept in version control. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(4))
+}

@@ -1,0 +1,125 @@
+import { DepthgateError } from '../base/errors.ts'
+import { readSource } from '../base/files.ts'
+import { parseJson } from '../base/json.ts'
+import { validated } from '../base/validate.ts'
+import { type PlacedNode, placedNodes } from '../onnx/graph.ts'
+import { hashOnnx } from '../onnx/hash.ts'
+import { readModel } from '../onnx/model.ts'
+import type { RoundedFormat } from '../precision/round.ts'
+import { planVersion, precisionPlanSchema } from './precision-plan-schema.ts'
+import { type ReducedRecipe, withNodes } from './recipe.ts'
+
+/** The limit that is used most, over all scenes. */
+export interface PlanFigure {
+  /** Share of the limit; the text `Infinity` where values are not finite. */
+  used: number | 'Infinity'
+  /** Output and metric, such as `depth absRel`. */
+  limit: string
+  scene: string
+}
+
+/** One node that is not computed as the precision says. */
+export interface PlannedNode {
+  /** Where it stands in the graph of the ONNX that the plan was made for. */
+  place: string
+  /** Absent where the ONNX gives it none. */
+  name?: string
+  operator: string
+  /** The first tensor that it writes. */
+  writes: string
+  in: 'fp32' | 'fp32 sums'
+  reason: string
+}
+
+/** What `depthgate mend` found: the nodes of one ONNX that a precision needs in FP32, and why. */
+export interface PrecisionPlan {
+  $schema?: string
+  schemaVersion: typeof planVersion
+  model: string
+  /** SHA-256 of the FP32 ONNX. */
+  onnx: string
+  precision: RoundedFormat
+  recipe: ReducedRecipe
+  made: {
+    engine: string
+    arithmetic: 'native' | 'emulated'
+    scenes: readonly string[]
+    margin: number
+    within?: object
+    trials: number
+  }
+  before: PlanFigure
+  after: PlanFigure
+  fp32: PlanFigure
+  cost: number
+  nodes: PlannedNode[]
+}
+
+/** Reads a plan and checks that it is one, of this precision. */
+export function readPlan(file: string, precision: RoundedFormat): PrecisionPlan {
+  const text = Buffer.from(
+    readSource(file, 'precision', 'Make it with `depthgate mend`, or correct the recipe in the config'),
+  ).toString('utf8')
+  const data = parseJson(text, file, 'precision')
+  const version = (data as { schemaVersion?: unknown } | null)?.schemaVersion
+  if (version !== undefined && version !== planVersion)
+    throw new DepthgateError(
+      'precision',
+      `${file}: has schemaVersion ${JSON.stringify(version)}, this depthgate reads ${planVersion}. Update depthgate, or make the plan again with \`depthgate mend\``,
+    )
+  const plan = validated<PrecisionPlan>(precisionPlanSchema, data, file, 'precision')
+  if (plan.precision !== precision)
+    throw new DepthgateError(
+      'precision',
+      `${file}: is a plan for ${plan.precision}, the config names it for ${precision}`,
+    )
+  return plan
+}
+
+/**
+ * A plan as a recipe for an ONNX. For the one that it was made for nodes are found by their places; for another by name,
+ * operator and what they write, with a note. Throws where one is gone.
+ */
+export function planRecipe(
+  plan: PrecisionPlan,
+  onnx: string,
+  file: string,
+): { recipe: ReducedRecipe; notes: string[] } {
+  const hash = hashOnnx(onnx)
+  const fits = hash === plan.onnx
+  const placed = fits ? [] : [...placedNodes(readModel(onnx).graph!)]
+  const gone: PlannedNode[] = []
+  const places = (where: PlannedNode['in']) =>
+    plan.nodes
+      .filter(node => node.in === where)
+      .flatMap(node => {
+        if (fits) return [`#${node.place}`]
+        const found = placed.filter(candidate => isSame(candidate, node))
+        if (found.length !== 1) gone.push(node)
+        return found.map(({ id }) => `#${id}`)
+      })
+  const recipe = withNodes(plan.recipe, places('fp32'), places('fp32 sums'))
+  if (gone.length > 0)
+    throw new DepthgateError(
+      'precision',
+      `${file}: was made for another ONNX than ${onnx}, which has no single node ${gone
+        .slice(0, 3)
+        .map(({ operator, name, writes }) => `${operator} ${JSON.stringify(name ?? writes)}`)
+        .join(
+          ', ',
+        )}${gone.length > 3 ? ` and ${gone.length - 3} more` : ''}. Make the plan again with \`depthgate mend\``,
+    )
+  return {
+    recipe,
+    notes: fits
+      ? []
+      : [
+          `${file} was made for another ONNX (SHA-256 ${plan.onnx.slice(0, 12)}…, this one is ${hash.slice(0, 12)}…); its nodes were found by name. Make it again with \`depthgate mend\``,
+        ],
+  }
+}
+
+function isSame({ node, id }: PlacedNode, { name, operator, writes }: PlannedNode): boolean {
+  if (id.includes('/') || node.opType !== operator) return false
+  return name === undefined ? node.output.includes(writes) : node.name === name
+}
