@@ -93,7 +93,8 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130
     }
     const { model, precision } = question
     const plan = found.type === 'mended' ? planOf(question, recipe, found, margin) : undefined
-    if (values.json) console.log(honestJson({ ...found, ...(plan && { plan }) }))
+    // the units hold nodes of the graph; the plan tells the same
+    if (values.json) console.log(honestJson({ ...found, chosen: undefined, ...(plan && { plan }) }))
     else console.log(mendText(model.name, precision, margin, found).join('\n'))
     if (found.type === 'mended') await keep(question, found, plan!, planFile, margin, values)
     return found.type === 'hopeless' ? 1 : 0
@@ -120,7 +121,10 @@ async function keep(
   }
   if (values.frontier !== undefined) {
     writeWhole(values.frontier, frontierChart(found, margin))
-    writeWhole(values.frontier.replace(/\.svg$/, '.json'), `${honestJson(found.frontier)}\n`)
+    writeWhole(
+      values.frontier.replace(/\.svg$/, '.json'),
+      `${honestJson({ curve: found.frontier, mended: found.mended })}\n`,
+    )
     say(`frontier: ${fromHere(values.frontier)}`)
   }
   if (values.trtexec) say(foreignText('trtexec', trtexecArguments(plan)))

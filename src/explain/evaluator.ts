@@ -1,6 +1,7 @@
-import { rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
+import { isRunning } from '../base/processes.ts'
 import type { Precision } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { providerOf } from '../engines/settings.ts'
@@ -42,13 +43,24 @@ export interface Question {
 
 let trials = 0
 
+/** Removes what killed searches left half-way. */
+function sweep(folder: string): void {
+  if (!existsSync(folder)) return
+  for (const file of readdirSync(folder)) {
+    const [, pid] = /^trial-(\d+)-/.exec(file) ?? []
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, file), { force: true })
+  }
+}
+
 /** Evaluates by the same path as the gate: the variant is written, loaded by the engine with fusion as configured, judged. */
 export function engineEvaluator(question: Question): Evaluate {
   const { model, onnx, precision, engine, scenes } = question
   const emulated = providerOf(engineNamed(model, engine).settings) === 'cpu'
+  const folder = join(model.root, '.depthgate/mend')
+  sweep(folder)
   return async recipe => {
     if (recipe === 'fp32') return runTrial(question, onnx, false, 'fp32')
-    const path = join(model.root, '.depthgate/mend', `trial-${process.pid}-${trials++}.onnx`)
+    const path = join(folder, `trial-${process.pid}-${trials++}.onnx`)
     try {
       const made = await makeReduced(onnx, precision, emulated ? 'emulated' : 'native', recipe)
       writeModel(path, made.model, { from: onnx })
@@ -84,9 +96,9 @@ export function engineEvaluator(question: Question): Evaluate {
   }
 }
 
-function usedOf(verdict: OutputVerdict, scene: string): Record<string, number> {
+function usedOf(verdict: OutputVerdict, where: string): Record<string, number> {
   if (verdict.type === 'incomparable')
-    throw new DepthgateError('explain', `scene ${scene}: ${verdict.output}: ${verdict.reason}`)
+    throw new DepthgateError('explain', `${where}, output ${verdict.output}: ${verdict.reason}`)
   const broken = verdict.type === 'map' && verdict.counts.actualNonFinite > 0
   return Object.fromEntries(
     verdict.limits.map(({ name, used }) => [
@@ -101,6 +113,13 @@ export interface Worst {
   used: number
   scene: string
   limit: string
+}
+
+/** Scenes on which a value of the output is not finite. */
+export function brokenScenes(trial: Trial): string[] {
+  return trial
+    .filter(({ used }) => Object.values(used).includes(Number.POSITIVE_INFINITY))
+    .map(({ scene }) => scene)
 }
 
 export function worstOfTrial(trial: Trial): Worst {

@@ -1,7 +1,7 @@
 import type { ReducedRecipe } from '../gate/recipe.ts'
 import { readInput } from '../golden/store.ts'
 import { candidates } from './candidates.ts'
-import type { Question, Worst } from './evaluator.ts'
+import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import { everywhere, levelsOf } from './levels.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
@@ -35,6 +35,8 @@ export interface Explanation {
   first: { overflow?: string; nan?: string; flush?: string }
   fp32: Worst
   low: Worst
+  /** Scenes whose output is not finite in the format. */
+  broken: string[]
   /** Those that cost most come first. */
   units: UnitCost[]
   sensitivity: Sensitivity
@@ -62,7 +64,8 @@ export async function explain(
   const nodes = await nodeErrors(onnx, precision, recipe, inputs)
   const trials = new Trials(question, units, recipe, options)
   const fp32 = await trials.worst(everywhere(units, 'full'))
-  const low = await trials.worst(everywhere(units, 'low'))
+  const lowTrial = await trials.trial(everywhere(units, 'low'))
+  const low = worstOfTrial(lowTrial)
   const usedBy = async (chosen: readonly number[]) =>
     (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
   const found = await sensitivity(units.length, usedBy, fp32.used, {
@@ -78,7 +81,14 @@ export async function explain(
   const { run, remembered } = trials
   return {
     ...{ model: model.name, precision, engine, scenes, nodes, first: firstFaults(nodes) },
-    ...{ fp32, low, units: costs, sensitivity: found, trials: { run, remembered } },
+    ...{
+      fp32,
+      low,
+      broken: brokenScenes(lowTrial),
+      units: costs,
+      sensitivity: found,
+      trials: { run, remembered },
+    },
   }
 }
 

@@ -111,7 +111,7 @@ export async function mend(
     type: 'mended',
     ...{ low, mended },
     chosen: chosenOf(units, levels, found, costs),
-    ...(curve && { frontier: [...curve, mended].sort((a, b) => a.cost - b.cost) }),
+    ...(curve && { frontier: curve }),
     ...told(),
   }
 }

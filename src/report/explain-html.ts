@@ -57,8 +57,10 @@ interface Block {
 /** Nodes by the outermost numbered module that they belong to, `encoder.blocks.0`, in the order of the network. Pure. */
 function blocksOf(nodes: readonly NodeError[]): Block[] {
   const blocks = new Map<string, Block>()
+  let name = '(no module)'
   for (const node of nodes) {
-    const name = blockName(node.module)
+    // what an exporter adds between two modules stays with the first
+    name = blockName(node.module) ?? name
     const block = blocks.get(name) ?? { name, alike: 0, nodes: [] }
     block.nodes.push(node)
     blocks.set(name, block)
@@ -70,8 +72,8 @@ function blocksOf(nodes: readonly NodeError[]): Block[] {
   return [...blocks.values()]
 }
 
-function blockName(module: string | undefined): string {
-  if (module === undefined) return '(no module)'
+function blockName(module: string | undefined): string | undefined {
+  if (module === undefined) return undefined
   const parts = module.split('.')
   const numbered = parts.findIndex(part => /^\d+$/.test(part))
   return parts.slice(0, numbered === -1 ? 1 : numbered + 1).join('.')

@@ -19,6 +19,7 @@ export function explainText(found: Explanation, top: number): string[] {
     '',
     `all in ${precision}  ${worstText(low)}`,
     `all in FP32  ${worstText(fp32)}`,
+    ...brokenText(found),
     ...(['overflow', 'nan', 'flush'] as const).flatMap(fault =>
       first[fault] === undefined ? [] : [`${faultText[fault]} first at ${named(first[fault])}`],
     ),
@@ -30,6 +31,14 @@ export function explainText(found: Explanation, top: number): string[] {
     ...additivityText(found),
     colors.dim(`${found.trials.run} trials run, ${found.trials.remembered} known from before`),
   ]
+}
+
+/** A scene that overflows while others do not is a scene to look at. */
+function brokenText({ broken, scenes, precision }: Explanation): string[] {
+  if (broken.length === 0) return []
+  const rest = scenes.length - broken.length
+  const others = rest > 0 ? `, finite on ${rest === 1 ? 'the other' : `the other ${rest}`}` : ''
+  return [colors.red(`not finite in ${precision} on ${shortened(broken.join(', '), 40)}${others}`)]
 }
 
 const faultText = { overflow: 'overflow', nan: 'NaN', flush: 'values flushed to zero' } as const

@@ -17,7 +17,7 @@ export function mendText(model: string, precision: string, margin: number, found
         colors.red(`${model}: no set of nodes keeps ${wanted} at ${precision}: FP32 itself does not.`),
         `The best reached, everything in FP32: ${worstText(found.fp32.worst)}`,
         found.fp32.worst.used > 1
-          ? `Find out why first: depthgate gate --model ${model} --precision fp32 --attribute`
+          ? `Is the golden of this network? See: depthgate gate --model ${model} --precision fp32 --attribute`
           : 'Ask for less of a margin, or widen that limit',
         trials,
       ]

@@ -1,0 +1,168 @@
+import { join } from 'node:path'
+import { create } from '@bufbuild/protobuf'
+import ort from 'onnxruntime-node'
+import { describe, expect, test } from 'vitest'
+import { tensorShapes } from '../../src/engines/onnxruntime/shapes.ts'
+import { nodeErrors } from '../../src/explain/node-errors.ts'
+import { makeReduced } from '../../src/gate/make-variant.ts'
+import { openGolden, readInput } from '../../src/golden/store.ts'
+import { type ModelProto, TensorProto_DataType, ValueInfoProtoSchema } from '../../src/onnx/gen/onnx_pb.ts'
+import { encodeModel, readModel } from '../../src/onnx/model.ts'
+import { subgraph } from '../../src/onnx/subgraph.ts'
+import { sumInFp16 } from '../../src/precision/accumulate.ts'
+import { probe } from '../../src/precision/probe.ts'
+import { roundTo } from '../../src/precision/round.ts'
+import { repo } from '../helpers/files.ts'
+
+const network = (name: string) => join(repo, 'fixtures/networks', name, 'net.onnx')
+const edge = (name: string) => join(repo, 'fixtures/edges', `${name}.onnx`)
+const slopes = (name: string) =>
+  readInput(openGolden(join(repo, 'fixtures/networks', name, 'golden')), 'slopes')
+
+type Values = Record<string, ort.Tensor>
+
+async function run(model: ModelProto, feeds: Values, fetch: readonly string[]): Promise<Values> {
+  const graph = model.graph!
+  const known = new Set(graph.output.map(({ name }) => name))
+  graph.output.push(
+    ...fetch.filter(name => !known.has(name)).map(name => create(ValueInfoProtoSchema, { name })),
+  )
+  const session = await ort.InferenceSession.create(Buffer.concat(encodeModel(model)), {
+    graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 4,
+  })
+  const found = await session.run(feeds, [...fetch])
+  await session.release()
+  return found as Values
+}
+
+const image = (name: string): Values => {
+  const { data, shape } = slopes(name)
+  return { image: new ort.Tensor('float32', data as Float32Array, shape) }
+}
+
+test.each(['layernorm-overflow', 'attention-logits', 'benign', 'combination'])(
+  '%s: the emulated part is the variant that the gate runs, to the bit; the rest is FP32',
+  async name => {
+    const { model, nodes } = probe(() => readModel(network(name)), { format: 'fp16' }, network(name))
+    const last = nodes.at(-1)!.tensors[0]!
+    expect(last.full).toBe('depth')
+    const found = await run(model, image(name), [last.full, last.emulated])
+    const variant = await makeReduced(network(name), 'fp16', 'emulated', {})
+    expect(found[last.emulated]!.data).toEqual((await run(variant.model, image(name), ['depth'])).depth!.data)
+    expect(found[last.full]!.data).toEqual(
+      (await run(readModel(network(name)), image(name), ['depth'])).depth!.data,
+    )
+  },
+)
+
+test('products that the recipe sums in FP16 are, in the emulated part and alone', async () => {
+  const file = network('long-sums')
+  const { model, nodes, sums } = probe(() => readModel(file), { format: 'fp16', sumsLow: () => true }, file)
+  const shapes = await tensorShapes(model, file)
+  sumInFp16(
+    model,
+    name => shapes.get(name),
+    node => sums.has(node),
+  )
+  const product = nodes.find(({ placed }) => placed.node.name === '/MatMul')!.tensors[0]!
+  const found = await run(model, image('long-sums'), Object.values(product))
+  const value = (name: string) => Number(found[name]!.data[0])
+  expect(Math.abs(value(product.local) / value(product.full) - 1)).toBeLessThan(5e-4)
+  expect(Math.abs(value(product.summed!) / value(product.full) - 1)).toBeGreaterThan(0.02)
+  expect(value(product.emulated)).toBeCloseTo(value(product.summed!), 6)
+})
+
+describe('a node alone', () => {
+  const cases = ['/norm/Div', '/norm/Pow', '/head/linear/MatMul', '/norm/Sub'].map(node => [node] as const)
+  test.each(cases)('%s is what its own graph gives on rounded inputs, rounded', async name => {
+    const file = network('benign')
+    const { model, nodes } = probe(() => readModel(file), { format: 'fp16' }, file)
+    const { placed, tensors } = nodes.find(node => node.placed.node.name === name)!
+    const own = readModel(file)
+    const weights = new Map(own.graph!.initializer.map(tensor => [tensor.name, tensor]))
+    const inputs = [...new Set(placed.node.input)].filter(input => !weights.has(input))
+    const [tensor] = tensors as [(typeof tensors)[0]]
+    const found = await run(model, image('benign'), [...inputs, tensor.local])
+
+    const rounded = (values: ort.Tensor) =>
+      new ort.Tensor('float32', roundTo('fp16', values.data as Float32Array).values, values.dims)
+    const part = subgraph(own, inputs, [tensor.full], file)
+    for (const input of part.graph!.input)
+      if (input.type?.value.case === 'tensorType')
+        input.type.value.value.elemType = TensorProto_DataType.FLOAT
+    for (const weight of part.graph!.initializer) {
+      const before = weights.get(weight.name)!
+      if (before.dataType !== TensorProto_DataType.FLOAT) continue
+      const floats = new Float32Array(before.rawData.slice().buffer)
+      weight.rawData = new Uint8Array(roundTo('fp16', floats).values.buffer)
+    }
+    const feeds = Object.fromEntries(inputs.map(input => [input, rounded(found[input]!)]))
+    const alone = await run(part, feeds, [tensor.full])
+    expect(found[tensor.local]!.data).toEqual(rounded(alone[tensor.full]!).data)
+  })
+})
+
+/** Any values for whatever inputs a model declares. */
+function feedsOf(model: ModelProto): Values {
+  return Object.fromEntries(
+    model.graph!.input.map(({ name, type }) => {
+      const tensor = type!.value.value as {
+        elemType: number
+        shape?: { dim: { value: { value?: unknown } }[] }
+      }
+      const shape = (tensor.shape?.dim ?? []).map(({ value }) => Number(value.value ?? 1))
+      const length = shape.reduce((a, b) => a * b, 1)
+      return [
+        name,
+        tensor.elemType === TensorProto_DataType.BOOL
+          ? new ort.Tensor('bool', Array(length).fill(true), shape)
+          : new ort.Tensor(
+              'float32',
+              Float32Array.from({ length }, (_, i) => 1 + i / 7),
+              shape,
+            ),
+      ]
+    }),
+  )
+}
+
+test.each([
+  'if-captures-input',
+  'loop-kept-inside',
+  'scan-state',
+  'order',
+  'name-taken',
+  'constant-value-float',
+])('edge %s can be probed: bodies stay FP32 and read what the emulated network wrote', async name => {
+  const read = () => readModel(edge(name))
+  const feeds = feedsOf(read())
+  const { model, nodes } = probe(read, { format: 'fp16' }, edge(name))
+  const tensors = nodes.flatMap(node => node.tensors)
+  expect(tensors.length).toBeGreaterThan(0)
+  const found = await run(
+    model,
+    feeds,
+    tensors.map(({ emulated }) => emulated),
+  )
+  const variant = await makeReduced(edge(name), 'fp16', 'emulated', {})
+  const inVariant = ({ full }: (typeof tensors)[0]) => variant.converted.names.get(full)!
+  const expected = await run(variant.model, feeds, tensors.map(inVariant))
+  for (const tensor of tensors)
+    expect(found[tensor.emulated]!.data).toEqual(expected[inVariant(tensor)]!.data)
+})
+
+test('errors name the node at which a layer norm overflows, and are the same in small batches', async () => {
+  const scenes = [{ name: 'slopes', read: () => slopes('layernorm-overflow') }]
+  const file = network('layernorm-overflow')
+  const errors = await nodeErrors(file, 'fp16', {}, scenes)
+  const first = errors.find(({ accumulated }) => accumulated.overflowed > 0)!
+  expect(first).toMatchObject({ operator: 'Pow', label: '/norm/Pow', module: 'norm' })
+  expect(first.local.relative).toBe(Number.POSITIVE_INFINITY)
+  expect(first.local.largest).toBeGreaterThan(65504)
+  // behind it the values are wrong, but each node alone is as good as fp16 is
+  const behind = errors.find(({ label }) => label === '/norm/Div')!
+  expect(behind.local.relative).toBeLessThan(1e-3)
+  expect(behind.accumulated.relative).toBeGreaterThan(0.5)
+  expect(await nodeErrors(file, 'fp16', {}, scenes, { batchBytes: 1 << 14 })).toEqual(errors)
+})
