@@ -1,0 +1,162 @@
+import { cpSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { releaseEngines } from '../../src/engines/pool.ts'
+import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
+import { explain } from '../../src/explain/explain.ts'
+import { type Mending, mend } from '../../src/explain/mend.ts'
+import { planOf } from '../../src/explain/plan-of.ts'
+import { Stopped } from '../../src/explain/trials.ts'
+import { findModel, loadConfig } from '../../src/gate/config.ts'
+import type { ModelConfig } from '../../src/gate/define-config.ts'
+import { planRecipe } from '../../src/gate/precision-plan.ts'
+import type { ReducedRecipe } from '../../src/gate/recipe.ts'
+import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+
+afterAll(releaseEngines)
+
+const networks = join(repo, 'fixtures/networks')
+
+/** A trap under a name that says nothing. */
+function questionOf(trap: string, more: Partial<ModelConfig> = {}): Question {
+  const folder = temporaryFolder()
+  cpSync(join(networks, trap, 'net.onnx'), join(folder, 'net.onnx'))
+  cpSync(join(networks, trap, 'golden'), join(folder, 'golden'), { recursive: true })
+  const { tolerance } = JSON.parse(readFileSync(join(networks, trap, 'case.json'), 'utf8'))
+  const outputs = tolerance && { outputs: { depth: { tolerance } } }
+  writeConfig(folder, { models: { net: { onnx: 'net.onnx', golden: 'golden', ...outputs, ...more } } })
+  const model = findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
+  return { model, onnx: join(folder, 'net.onnx'), precision: 'fp16', engine: 'cpu', scenes: ['slopes'] }
+}
+
+const recipes = JSON.parse(readFileSync(join(networks, 'combination/case.json'), 'utf8')).recipes
+const margin = 0.1
+
+/** What each trap needs, and no more. */
+const needs: [trap: string, recipe: ReducedRecipe, nodes: string[]][] = [
+  [
+    'layernorm-overflow',
+    {},
+    ['/norm/Pow fp32', '/norm/ReduceMean_1 fp32', '/norm/Add fp32', '/norm/Sqrt fp32'],
+  ],
+  ['attention-logits', {}, ['/MatMul fp32', '/Softmax fp32']],
+  ['reciprocal-head', {}, ['/Add fp32', '/Sub fp32']],
+  ['large-activations', {}, ['/Mul fp32', '/Add fp32', '/Mul_1 fp32', '/Transpose fp32']],
+  ['long-sums', { accumulate: 'fp16' }, ['/MatMul fp32 sums']],
+]
+
+describe.each(needs)('%s', (trap, recipe, nodes) => {
+  test('mend keeps just what it needs, and nothing of it can be left out', async () => {
+    const question = questionOf(trap)
+    const found = await mend(question, recipe, { margin })
+    if (found.type !== 'mended') throw new Error(found.type)
+    const plan = planOf(question, recipe, found, margin)
+    expect(plan.nodes.map(node => `${node.name} ${node.in}`)).toEqual(nodes)
+
+    // by the gate's own path: the plan passes with its margin, and without any one of its entries it does not
+    const evaluate = engineEvaluator(question)
+    const used = async (kept: typeof plan.nodes) => {
+      const made = planRecipe({ ...plan, nodes: kept }, question.onnx, 'plan')
+      return worstOfTrial(await evaluate(made.recipe)).used
+    }
+    expect(await used(plan.nodes)).toBeLessThanOrEqual(1 - margin)
+    expect(plan.after.used).toBeCloseTo(await used(plan.nodes), 3)
+    for (const { unit } of found.chosen) {
+      const places = new Set(unit.nodes.map(({ id }) => id))
+      expect(await used(plan.nodes.filter(({ place }) => !places.has(place)))).toBeGreaterThan(1 - margin)
+    }
+  })
+})
+
+test('what fusion and rounding break together is mended in rounding: some of three equal scales', async () => {
+  const question = questionOf('combination', { recipes })
+  const found = await mend(question, recipes.fp16, { margin })
+  if (found.type !== 'mended') throw new Error(found.type)
+  expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)
+  expect(found.mended.cost).toBeLessThan(0.1)
+  const plan = planOf(question, recipes.fp16, found, margin)
+  expect(plan.nodes.every(({ operator }) => ['Mul', 'Identity'].includes(operator))).toBe(true)
+  // what the recipe keeps already is no entry of the plan
+  expect(plan.recipe).toEqual(recipes.fp16)
+})
+
+test('where FP32 itself misses the golden, no set is looked for', async () => {
+  const found = await mend(questionOf('export-constant'), {}, { margin })
+  expect(found).toMatchObject({ type: 'hopeless', trials: { run: 1 } })
+  expect(found.fp32.worst.used).toBeGreaterThan(1)
+})
+
+test('what passes is left as it is', async () => {
+  expect(await mend(questionOf('benign'), {}, { margin })).toMatchObject({
+    type: 'passes',
+    trials: { run: 2 },
+  })
+})
+
+test('a tighter tolerance asks for more', async () => {
+  const question = questionOf('benign')
+  const found = await mend({ ...question, tolerance: { absRel: 1e-4 } }, {}, { margin, frontier: 4 })
+  if (found.type !== 'mended') throw new Error(found.type)
+  expect(found.mended.worst).toMatchObject({ limit: 'depth absRel' })
+  expect(found.mended.nodes).toBeGreaterThan(0)
+  expect(found.mended.cost).toBeLessThan(1)
+  const [first, last] = [found.frontier![0]!, found.frontier!.at(-1)!]
+  expect([first.cost, last.cost]).toEqual([0, 1])
+  expect(first.worst.used).toBeGreaterThan(last.worst.used)
+})
+
+test('a search that was stopped goes on: nothing is tried twice, and the result is the same', async () => {
+  const whole = await mend(questionOf('reciprocal-head'), {}, { margin })
+  const question = questionOf('reciprocal-head')
+  const stop = new AbortController()
+  const stopped = mend(
+    question,
+    {},
+    { margin, signal: stop.signal, onTrial: (_, run) => run === 5 && stop.abort() },
+  )
+  await expect(stopped).rejects.toBeInstanceOf(Stopped)
+  const again = await mend(question, {}, { margin })
+  expect(again.trials).toEqual({ run: whole.trials.run - 5, remembered: 5 })
+  const facts = (found: Mending) => ('mended' in found ? found.mended : undefined)
+  expect(facts(again)).toEqual(facts(whole))
+  // another tolerance is another question
+  const other = await mend({ ...question, tolerance: { absRel: 0.5 } }, {}, { margin })
+  expect(other.trials.remembered).toBe(0)
+})
+
+describe('explain', () => {
+  test('names the nodes at which a layer norm overflows, alone and from where on', async () => {
+    const found = await explain(questionOf('layernorm-overflow'), {})
+    const named = (id: string | undefined) => found.nodes.find(node => node.id === id)?.label
+    expect(named(found.first.overflow)).toBe('/norm/Pow')
+    expect(
+      found.units
+        .slice(0, 4)
+        .map(({ label, sharedBy }) => [label, sharedBy])
+        .sort(),
+    ).toEqual([
+      ['/norm/Add', 1],
+      ['/norm/Pow', 1],
+      ['/norm/ReduceMean_1', 1],
+      ['/norm/Sqrt', 1],
+    ])
+    // four times an overflow: none of them alone in FP32 helps
+    for (const { without } of found.units.slice(0, 4)) expect(without).toBeGreaterThan(1)
+    expect(found.units[4]!.alone).toBeLessThan(0.1)
+  })
+
+  test('the attention that overflows makes its scene not finite', async () => {
+    const found = await explain(questionOf('attention-logits'), {})
+    expect(found.broken).toEqual(['slopes'])
+    expect(found.units[0]).toMatchObject({ alone: Number.POSITIVE_INFINITY, sharedBy: 1 })
+  })
+
+  test('what summing adds is told apart from rounding', async () => {
+    const found = await explain(questionOf('long-sums'), { accumulate: 'fp16' })
+    const product = found.nodes.find(({ label }) => label === '/MatMul')!
+    expect(product.local.relative).toBeLessThan(1e-3)
+    expect(product.sums).toBeGreaterThan(0.02)
+    expect(found.units[0]).toMatchObject({ label: '/MatMul', sharedBy: 1 })
+    expect(found.units[0]!.without).toBeLessThan(0.1)
+  })
+})
