@@ -1,0 +1,224 @@
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import ndarray from 'ndarray'
+import { describe, expect, test } from 'vitest'
+import { encodeNpy, parseNpy } from '../../src/depth/npy.ts'
+import { encodeModel, readModel } from '../../src/onnx/model.ts'
+import { depthgate, type Ran } from '../helpers/cli.ts'
+import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { runModel } from '../helpers/graph.ts'
+
+/** A project of one trap network, at fp16. */
+function project(trap: string, more: object = {}): string {
+  const folder = temporaryFolder()
+  cpSync(join(repo, 'fixtures/networks', trap, 'net.onnx'), join(folder, 'net.onnx'))
+  cpSync(join(repo, 'fixtures/networks', trap, 'golden'), join(folder, 'golden'), { recursive: true })
+  config(folder, more)
+  return folder
+}
+
+function config(folder: string, more: object = {}): void {
+  writeConfig(folder, {
+    models: { net: { onnx: 'net.onnx', golden: 'golden', precisions: ['fp16'], ...more } },
+  })
+}
+
+function isNarrow({ stdout }: Ran): void {
+  // names of files and lists for other tools are as long as they are
+  const lines = stdout.split('\n').filter(line => !/^(plan|trtexec|ModelOpt|ONNX|frontier|page):/.test(line))
+  expect(lines.filter(line => [...line].length > 80)).toEqual([])
+}
+
+describe('mend', () => {
+  test('writes a plan with which the gate passes, the ONNX, the frontier, and forms for other tools', async () => {
+    const folder = project('layernorm-overflow')
+    expect((await depthgate(['gate', '--no-save'], folder)).code).toBe(1)
+    const args = ['mend', 'net', '-o', 'mended.onnx', '--frontier', 'f.svg', '--trtexec', '--modelopt']
+    const mended = await depthgate(args, folder)
+    expect(mended.code, mended.stderr).toBe(0)
+    expect(mended.stdout).toContain(
+      'net at fp16 keeps every limit with a margin of 10 % with 4 nodes in FP32',
+    )
+    expect(mended.stdout).toContain('--layerPrecisions=/norm/Pow:fp32,/norm/ReduceMean_1:fp32')
+    expect(mended.stdout).toContain("--nodes_to_exclude '^/norm/Pow$'")
+    isNarrow(mended)
+    expect(readFileSync(join(folder, 'f.svg'), 'utf8')).toMatch(/^<svg .*<\/svg>\n$/s)
+    expect(JSON.parse(readFileSync(join(folder, 'f.json'), 'utf8')).curve.length).toBeGreaterThan(2)
+    // nothing of a trial is left
+    expect(readdirSync(join(folder, '.depthgate/mend')).filter(name => name.startsWith('trial'))).toEqual([])
+
+    config(folder, { recipes: { fp16: 'precision-plan.json' } })
+    const gated = await depthgate(['gate', '--no-save', '--json'], folder)
+    expect(gated.code, gated.stdout).toBe(0)
+    expect(gated.stdout).not.toContain('another ONNX')
+    const given = { onnx: { fp32: 'net.onnx', fp16: 'mended.onnx' } }
+    config(folder, given)
+    expect((await depthgate(['gate', '--no-save'], folder)).code).toBe(0)
+    // asked again, on top of the recipe that the plan was made on
+    config(folder, { recipes: { fp16: 'precision-plan.json' } })
+    const again = await depthgate(['mend', 'net'], folder)
+    expect(again.stdout).toContain('0 trials run')
+  })
+
+  test('a plan for another ONNX is a note in every verdict; one whose nodes are gone an error', async () => {
+    const folder = project('layernorm-overflow')
+    expect((await depthgate(['mend', 'net'], folder)).code).toBe(0)
+    config(folder, { recipes: { fp16: 'precision-plan.json' } })
+    const onnx = join(folder, 'net.onnx')
+    const model = readModel(onnx)
+    model.producerName = 'exported again'
+    writeFileSync(onnx, Buffer.concat(encodeModel(model)))
+    const gated = await depthgate(['gate', '--no-save', '--json'], folder)
+    expect(gated.code).toBe(0)
+    expect(gated.stdout).toContain('precision-plan.json was made for another ONNX')
+
+    for (const node of model.graph!.node) if (node.name === '/norm/Pow') node.name = '/norm/Square'
+    writeFileSync(onnx, Buffer.concat(encodeModel(model)))
+    const gone = await depthgate(['gate', '--no-save'], folder)
+    expect(gone.code).toBe(2)
+    expect(gone.stdout).toMatch(/has no single node Pow "\/norm\/Pow"/)
+  })
+
+  test('nodes without names are told by their places and what they write', async () => {
+    const folder = project('attention-logits')
+    const onnx = join(folder, 'net.onnx')
+    const model = readModel(onnx)
+    for (const node of model.graph!.node) node.name = ''
+    writeFileSync(onnx, Buffer.concat(encodeModel(model)))
+    const mended = await depthgate(['mend', 'net', '--trtexec'], folder)
+    expect(mended.code, mended.stderr).toBe(0)
+    expect(mended.stdout).toMatch(/trtexec cannot be told.*: #6 MatMul, #7 Softmax/)
+    config(folder, { recipes: { fp16: 'precision-plan.json' } })
+    expect((await depthgate(['gate', '--no-save'], folder)).code).toBe(0)
+  })
+
+  test('where FP32 itself misses the golden it says so, with the best that was reached; exit code 1', async () => {
+    const found = await depthgate(['mend', 'net'], project('export-constant'))
+    expect(found.code).toBe(1)
+    expect(found.stdout).toMatch(/no set of nodes keeps every limit .* FP32 itself does not/)
+    expect(found.stdout).toMatch(/The best reached, everything in FP32: 2090 % of depth scale on slopes/)
+  })
+
+  test('a golden of another network: of another size it is refused, of the same no set of nodes passes', async () => {
+    const small = temporaryFolder()
+    cpSync(join(repo, 'fixtures/networks/benign/net.onnx'), join(small, 'net.onnx'))
+    cpSync(join(repo, 'fixtures/tiny/golden/tiny'), join(small, 'golden'), { recursive: true })
+    config(small)
+    const refused = await depthgate(['mend', 'net'], small)
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toMatch(/net\.onnx: has the output depth, which no golden holds/)
+
+    const folder = project('benign')
+    cpSync(join(repo, 'fixtures/networks/reciprocal-head/golden'), join(folder, 'golden'), {
+      recursive: true,
+    })
+    const found = await depthgate(['mend', 'net'], folder)
+    expect(found.code).toBe(1)
+    expect(found.stdout).toMatch(/Is the golden of this network\?/)
+  })
+
+  test.each([
+    [['net', '--precision', 'fp61'], /"fp61" is unknown; did you mean "fp16"/],
+    [['net', '--within', 'absrel=1'], /"absrel" is unknown here; did you mean "absRel"/],
+    [['net', '--margin', '1'], /--margin 1: give a share from 0 to below 1/],
+    [['net', '--scene', 'slope'], /"slope" is unknown; did you mean "slopes"/],
+    [['ent'], /has no model "ent"; did you mean "net"/],
+    [[], /takes one model of the config, got 0/],
+  ])('%j is refused', async (args, says) => {
+    const found = await depthgate(['mend', ...args], project('benign'))
+    expect(found.code).toBe(2)
+    expect(found.stderr).toMatch(says)
+  })
+
+  test('a plan of another model is not written over', async () => {
+    const folder = project('reciprocal-head')
+    expect((await depthgate(['mend', 'net'], folder)).code).toBe(0)
+    writeConfig(folder, { models: { other: { onnx: 'net.onnx', golden: 'golden' } } })
+    const found = await depthgate(['mend', 'other'], folder)
+    expect(found.stderr).toMatch(/precision-plan\.json: is the plan of net\. Name another with --plan/)
+  })
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGKILL', null],
+  ] as const)('after %s the same command goes on', async (signal, code) => {
+    const folder = project('large-activations')
+    const child = spawn(process.execPath, [join(repo, 'dist/cli/main.js'), 'mend', 'net'], { cwd: folder })
+    const ended = new Promise<number | null>(done => child.on('close', done))
+    const tried = () => {
+      const mend = join(folder, '.depthgate/mend')
+      const ledger = existsSync(mend) ? readdirSync(mend).find(name => name.endsWith('.jsonl')) : undefined
+      return ledger ? readFileSync(join(mend, ledger), 'utf8').split('\n').length - 1 : 0
+    }
+    while (tried() < 3 && child.exitCode === null) await setTimeout(5)
+    child.kill(signal)
+    expect(await ended).toBe(code)
+    expect(existsSync(join(folder, 'precision-plan.json'))).toBe(false)
+    const known = tried()
+    const again = await depthgate(['mend', 'net'], folder)
+    expect(again.code, again.stderr).toBe(0)
+    expect(again.stdout).toContain(`${known} known from before`)
+    expect(readdirSync(join(folder, '.depthgate/mend')).length).toBe(1)
+  })
+})
+
+describe('explain', () => {
+  test('tells the nodes in 80 columns, as JSON and as a page', async () => {
+    const folder = project('layernorm-overflow')
+    const told = await depthgate(['explain', 'net', '--html', 'page.html'], folder)
+    expect(told.code, told.stderr).toBe(0)
+    expect(told.stdout).toContain('overflow first at #7 Pow norm')
+    isNarrow(told)
+    const page = readFileSync(join(folder, 'page.html'), 'utf8')
+    expect(page).toContain('<title>net at fp16: where it loses</title>')
+    expect(page).not.toMatch(/(src|href)=/)
+    const { units, low, trials } = JSON.parse((await depthgate(['explain', 'net', '--json'], folder)).stdout)
+    expect(units.slice(0, 4).map(({ operator }: { operator: string }) => operator)).toContain('Pow')
+    expect(low.used).toBeGreaterThan(1)
+    expect(trials.run).toBe(0)
+  })
+
+  test('a scene that overflows while another does not is named', async () => {
+    const folder = project('attention-logits', { golden: 'golden/net' })
+    cpSync(join(repo, 'fixtures/networks/attention-logits/golden'), join(folder, 'golden/net'), {
+      recursive: true,
+    })
+    // scores a little below what fp16 holds: what the picture adds decides
+    const onnx = join(folder, 'net.onnx')
+    const model = readModel(onnx)
+    const position = model.graph!.initializer.find(({ name }) => name === 'position')!
+    const weaker = new Float32Array(position.rawData.slice().buffer).map(value => value * 0.9045)
+    position.rawData = new Uint8Array(weaker.buffer)
+    writeFileSync(onnx, Buffer.concat(encodeModel(model)))
+    const slopes = parseNpy(readFileSync(join(folder, 'golden/net/slopes/input.npy')), 'input.npy')
+    const dark = (slopes.data as Float32Array).map(value => value / 100)
+    const { depth } = await runModel(model, { image: dark })
+    writeFileSync(join(folder, 'dark.npy'), encodeNpy(ndarray(dark, slopes.shape)))
+    const map = ndarray(Float32Array.from(depth!.data as Float32Array), depth!.dims.slice(1) as number[])
+    writeFileSync(join(folder, 'depth.npy'), encodeNpy(map))
+    const imported = await depthgate(
+      [
+        'import',
+        'net/dark',
+        '--input',
+        'dark.npy',
+        '--depth',
+        'depth.npy',
+        '--unit',
+        'm',
+        '--source',
+        'test',
+      ],
+      folder,
+    )
+    expect(imported.stderr).toBe('')
+
+    const told = await depthgate(['explain', 'net'], folder)
+    expect(told.stdout).toContain('not finite in fp16 on slopes, finite on the other')
+    const mended = await depthgate(['mend', 'net'], folder)
+    expect(mended.code, mended.stderr).toBe(0)
+    expect(mended.stdout).toMatch(/#6 +MatMul/)
+  })
+})
