@@ -93,7 +93,7 @@ export async function explain(
 }
 
 /** What every unit costs, the dearest first. Pure. */
-export function unitCosts(units: readonly Unit[], { groups }: Sensitivity): UnitCost[] {
+function unitCosts(units: readonly Unit[], { groups }: Sensitivity): UnitCost[] {
   return groups
     .flatMap(({ units: members, used }) =>
       members.map(index => {
