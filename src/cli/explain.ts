@@ -3,7 +3,8 @@ import { honestJson } from '../base/json.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { explain as explanation } from '../explain/explain.ts'
 import { Stopped } from '../explain/trials.ts'
-import { reducedRecipe } from '../gate/chosen-recipe.ts'
+import { variantsOf } from '../explain/variants.ts'
+import { chosenRecipe } from '../gate/chosen-recipe.ts'
 import { explainHtml } from '../report/explain-html.ts'
 import { explainText } from '../report/explain-text.ts'
 import { fromHere } from '../report/phrase.ts'
@@ -49,12 +50,12 @@ What was tried is kept in .depthgate/mend, so the same question goes on where it
     })
     const question = questionOf('explain', positionals, values)
     const [budget, top] = [countOf('--trials', values.trials), countOf('--top', values.top)]
-    const { recipe, notes } = reducedRecipe(question.model, question.precision)
+    const { recipe, notes } = chosenRecipe(question.model, question.precision)
     for (const note of notes) console.error(`note: ${note}`)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
     const line = trialLine(process.stderr)
     try {
-      const found = await explanation(question, recipe, {
+      const found = await explanation(question, variantsOf(question, recipe), {
         trials: budget,
         signal: stop.signal,
         onTrial: line.show,

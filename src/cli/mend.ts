@@ -9,8 +9,8 @@ import { type Foreign, modelOptArguments, trtexecArguments } from '../explain/fo
 import { type Mending, mend as mending } from '../explain/mend.ts'
 import { planOf } from '../explain/plan-of.ts'
 import { Stopped } from '../explain/trials.ts'
+import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
-import { makeReduced } from '../gate/make-variant.ts'
 import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
 import { frontierChart, mendText } from '../report/mend-text.ts'
@@ -74,11 +74,18 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130
       throw new DepthgateError('usage', `--frontier ${values.frontier}: is a picture; end its name in .svg`)
     const planFile = planFileOf(question, values.plan)
     const recipe = recipeBelowPlan(question.model, question.precision)
+    if ('calibrator' in recipe)
+      throw new DepthgateError(
+        'config',
+        `${question.model.file}: recipes.${question.precision} has a \`calibrator\`, and a plan holds no function. Choose a method of calibration`,
+      )
+    const { model, precision } = question
+    const variants = variantsOf(question, recipe)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
     const line = trialLine(process.stderr)
     let found: Mending
     try {
-      found = await mending(question, recipe, {
+      found = await mending(question, variants, {
         margin,
         signal: stop.signal,
         onTrial: line.show,
@@ -91,12 +98,11 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130
       line.hide()
       if (!stop.signal.aborted) await releaseEngines()
     }
-    const { model, precision } = question
-    const plan = found.type === 'mended' ? planOf(question, recipe, found, margin) : undefined
+    const plan = found.type === 'mended' ? planOf(question, variants, found, margin) : undefined
     // the units hold nodes of the graph; the plan tells the same
     if (values.json) console.log(honestJson({ ...found, chosen: undefined, ...(plan && { plan }) }))
     else console.log(mendText(model.name, precision, margin, found).join('\n'))
-    if (found.type === 'mended') await keep(question, found, plan!, planFile, margin, values)
+    if (found.type === 'mended') await keep(question, variants, found, plan!, planFile, margin, values)
     return found.type === 'hopeless' ? 1 : 0
   },
 }
@@ -104,6 +110,7 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130
 /** Writes what was asked for, and tells where it is. */
 async function keep(
   { onnx, precision }: Question,
+  variants: Variants,
   found: Extract<Mending, { type: 'mended' }>,
   plan: PrecisionPlan,
   planFile: string,
@@ -115,8 +122,7 @@ async function keep(
   say(`\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '…' } with its path`)
   if (values.out !== undefined) {
     const { recipe } = planRecipe(plan, onnx, planFile)
-    const { model } = await makeReduced(onnx, precision, 'native', recipe)
-    writeModel(values.out, model, { from: onnx })
+    writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
     say(`ONNX: ${fromHere(values.out)}`)
   }
   if (values.frontier !== undefined) {

@@ -3,9 +3,11 @@ import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice } from '../base/options.ts'
 import type { Question } from '../explain/evaluator.ts'
+import type { MadeFormat } from '../explain/variants.ts'
 import { findModel, loadConfig, onnxByPrecision, sceneNames } from '../gate/config.ts'
 import { engineNamed } from '../gate/engines.ts'
-import { type RoundedFormat, roundedFormats } from '../precision/round.ts'
+import { quantizedFormats } from '../precision/quantized-weight.ts'
+import { roundedFormats } from '../precision/round.ts'
 import { toleranceOf } from './command.ts'
 
 interface Asked {
@@ -24,7 +26,7 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
       'usage',
       `depthgate ${verb} takes one model of the config, got ${positionals.length}. See: depthgate ${verb} --help`,
     )
-  const precision = formatOf(verb, asked.precision)
+  const precision = formatOf(asked.precision)
   const model = findModel(loadConfig(asked.config), name)
   const own = onnxByPrecision(model.config)
   if (own[precision] !== undefined)
@@ -52,11 +54,8 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
   }
 }
 
-function formatOf(verb: string, precision: string): RoundedFormat {
-  const format = roundedFormats.find(known => known === precision)
-  if (format) return format
-  if (precision === 'int8' || precision === 'fp8')
-    throw new DepthgateError('usage', `--precision ${precision}: ${verb} takes fp16 and bf16 so far`)
-  checkChoice(precision, roundedFormats, '--precision')
-  return 'fp16'
+function formatOf(precision: string): MadeFormat {
+  const formats = [...roundedFormats, ...quantizedFormats]
+  checkChoice(precision, formats, '--precision')
+  return formats.find(format => format === precision)!
 }

@@ -1,26 +1,24 @@
-import { providerOf } from '../engines/settings.ts'
-import { engineNamed } from '../gate/engines.ts'
 import { lowSums } from '../gate/make-variant.ts'
 import type { ReducedRecipe } from '../gate/recipe.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { convert } from '../precision/convert.ts'
-import type { Question } from './evaluator.ts'
+import { planQuantization, type QuantizeChoice } from '../precision/quantize-plan.ts'
+import type { RoundedFormat } from '../precision/round.ts'
 import { type Unit, unitsOf } from './units.ts'
 
-/** What a precision can be chosen for, under a recipe: the units of the nodes that it reduces. */
-export function candidates(
-  { model, onnx, precision, engine }: Pick<Question, 'model' | 'onnx' | 'precision' | 'engine'>,
-  recipe: ReducedRecipe,
-): { network: ModelProto; units: Unit[] } {
-  const arithmetic = providerOf(engineNamed(model, engine).settings) === 'cpu' ? 'emulated' : 'native'
-  const { accumulate = 'engine', ...choice } = recipe
-  const [network, converted] = [readModel(onnx), readModel(onnx)]
-  const placed = new Map([...placedNodes(network.graph!)].map(place => [place.id, place]))
-  const places = new Map([...placedNodes(converted.graph!)].map(({ node, id }) => [node, placed.get(id)!]))
+/** What a reduced format can be chosen for, under a recipe: the units of the nodes that it reduces. */
+export function reducedUnits(
+  onnx: string,
+  format: RoundedFormat,
+  arithmetic: 'native' | 'emulated',
+  { accumulate = 'engine', ...choice }: ReducedRecipe,
+): Unit[] {
+  const [network, changed] = [readModel(onnx), readModel(onnx)]
+  const placeOf = placesIn(network, changed)
   // kernels of fp16 may sum in it, unless the recipe says otherwise; an emulation does only where it says so
-  const mayBeLow = arithmetic === 'native' && precision === 'fp16'
+  const mayBeLow = arithmetic === 'native' && format === 'fp16'
   const sums = lowSums(
     network,
     mayBeLow && accumulate === 'engine'
@@ -30,11 +28,33 @@ export function candidates(
         : accumulate,
   )
   const { reduced } = convert(
-    converted,
-    { ...choice, format: precision, arithmetic, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
+    changed,
+    { ...choice, format, arithmetic, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
     onnx,
   )
   // in the order in which the network computes
-  const nodes = [...reduced].map(node => places.get(node)!)
-  return { network, units: unitsOf(network.graph!, nodes, sums) }
+  return unitsOf(network.graph!, [...reduced].map(placeOf), sums)
+}
+
+/** What a quantised format can be chosen for: every node that it quantises. */
+export function quantizedUnits(onnx: string, choice: QuantizeChoice): Unit[] {
+  const [network, changed] = [readModel(onnx), readModel(onnx)]
+  const placeOf = placesIn(network, changed)
+  const { nodes } = planQuantization(changed, choice, onnx)
+  const sorted = changed.graph!.node.filter(node => nodes.has(node))
+  return unitsOf(network.graph!, sorted.map(placeOf))
+}
+
+/** Places of the nodes that a recipe sums in FP16. */
+export function lowPlaces(onnx: string, accumulate: NonNullable<ReducedRecipe['accumulate']>): Set<string> {
+  const model = readModel(onnx)
+  const low = lowSums(model, accumulate)
+  return new Set([...placedNodes(model.graph!)].flatMap(({ node, id }) => (low(node) ? [id] : [])))
+}
+
+/** Finds the node of an unchanged network for one of its copy that is about to be changed. */
+function placesIn(network: ModelProto, copy: ModelProto) {
+  const originals = new Map([...placedNodes(network.graph!)].map(placed => [placed.id, placed]))
+  const places = new Map([...placedNodes(copy.graph!)].map(({ node, id }) => [node, originals.get(id)!]))
+  return (node: (typeof network.graph & object)['node'][number]) => places.get(node)!
 }

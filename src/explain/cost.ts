@@ -11,17 +11,17 @@ import type { Level } from './levels.ts'
  */
 const nominal = {
   bytes: 3.35e12,
-  rate: { low: 9.9e14, sum: 4.95e14, full: 6.7e13 },
+  rate: { quantized: 1.98e15, low: 9.9e14, sum: 4.95e14, full: 6.7e13 },
 } as const
 
 /** Bytes that a value takes. */
-const width = { low: 2, sum: 2, full: 4 } as const
+const width = { quantized: 1, low: 2, sum: 2, full: 4 } as const
 
 /**
  * Seconds that some nodes would take on the nominal GPU: the longer of moving their tensors and computing them. No
  * measurement, and blind to fusion: what it is good for is comparing sets of nodes. Pure.
  */
-export function costOf(nodes: readonly PlacedNode[], level: Level, shapeOf: ShapeOf): number {
+export function costOf(nodes: readonly PlacedNode[], level: Level | 'quantized', shapeOf: ShapeOf): number {
   let seconds = 0
   for (const { node } of nodes) {
     const values = [...node.input, ...node.output].reduce((sum, name) => sum + sizeOf(shapeOf(name)), 0)

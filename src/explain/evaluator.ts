@@ -4,17 +4,13 @@ import { DepthgateError } from '../base/errors.ts'
 import { isRunning } from '../base/processes.ts'
 import type { Precision } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
-import { providerOf } from '../engines/settings.ts'
 import type { Model } from '../gate/config.ts'
-import { engineNamed } from '../gate/engines.ts'
 import { inferOn, requestFor } from '../gate/infer.ts'
 import { judgeInference } from '../gate/judge-scene.ts'
-import { makeReduced } from '../gate/make-variant.ts'
-import type { ReducedRecipe } from '../gate/recipe.ts'
 import type { Tolerance } from '../gate/tolerance.ts'
 import type { OutputVerdict } from '../gate/verdict.ts'
 import { writeModel } from '../onnx/write.ts'
-import type { RoundedFormat } from '../precision/round.ts'
+import type { MadeFormat, Recipe, Variants } from './variants.ts'
 
 /** How near a scene comes to its limits. */
 export interface SceneTrial {
@@ -27,14 +23,14 @@ export interface SceneTrial {
 export type Trial = readonly SceneTrial[]
 
 /** Runs a network as a recipe makes it, or in FP32, on every scene, and holds it against the tolerance. Whatever the engine. */
-export type Evaluate = (recipe: ReducedRecipe | 'fp32') => Promise<Trial>
+export type Evaluate = (recipe: Recipe | 'fp32') => Promise<Trial>
 
 /** What is tried: every trial of one question has the same. */
 export interface Question {
   model: Model
   /** Path of the FP32 ONNX. */
   onnx: string
-  precision: RoundedFormat
+  precision: MadeFormat
   engine: string
   scenes: readonly string[]
   /** Over the config's limits of the precision. */
@@ -53,17 +49,16 @@ function sweep(folder: string): void {
 }
 
 /** Evaluates by the same path as the gate: the variant is written, loaded by the engine with fusion as configured, judged. */
-export function engineEvaluator(question: Question): Evaluate {
+export function engineEvaluator(question: Question, variants: Variants): Evaluate {
   const { model, onnx, precision, engine, scenes } = question
-  const emulated = providerOf(engineNamed(model, engine).settings) === 'cpu'
+  const emulated = variants.arithmetic === 'emulated'
   const folder = join(model.root, '.depthgate/mend')
   sweep(folder)
   return async recipe => {
     if (recipe === 'fp32') return runTrial(question, onnx, false, 'fp32')
     const path = join(folder, `trial-${process.pid}-${trials++}.onnx`)
     try {
-      const made = await makeReduced(onnx, precision, emulated ? 'emulated' : 'native', recipe)
-      writeModel(path, made.model, { from: onnx })
+      writeModel(path, await variants.make(recipe), { from: onnx })
       return await runTrial(question, path, emulated, precision)
     } finally {
       for (const file of [path, `${path}.data`]) rmSync(file, { force: true })

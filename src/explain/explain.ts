@@ -1,12 +1,11 @@
-import type { ReducedRecipe } from '../gate/recipe.ts'
 import { readInput } from '../golden/store.ts'
-import { candidates } from './candidates.ts'
 import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import { everywhere, levelsOf } from './levels.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
 import { Trials } from './trials.ts'
 import type { Unit } from './units.ts'
+import type { Variants } from './variants.ts'
 
 /** What a unit does to the network's output, in shares of the limit that is used most. */
 export interface UnitCost {
@@ -55,14 +54,14 @@ export interface ExplainOptions {
 /** Measures where a precision loses: every tensor's error, and what each node does to the output. */
 export async function explain(
   question: Question,
-  recipe: ReducedRecipe,
+  variants: Variants,
   { trials: budget = 48, top = 5, ...options }: ExplainOptions = {},
 ): Promise<Explanation> {
   const { model, onnx, precision, engine, scenes } = question
-  const { units } = candidates(question, recipe)
+  const units = variants.units()
   const inputs = scenes.map(name => ({ name, read: () => readInput(model.golden, name) }))
-  const nodes = await nodeErrors(onnx, precision, recipe, inputs)
-  const trials = new Trials(question, units, recipe, options)
+  const nodes = await nodeErrors(await variants.probe(), inputs, onnx)
+  const trials = new Trials(question, units, variants, options)
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
   const low = worstOfTrial(lowTrial)

@@ -1,5 +1,6 @@
-import { type ReducedRecipe, withNodes } from '../gate/recipe.ts'
+import { withNodes } from '../gate/recipe.ts'
 import type { Unit } from './units.ts'
+import type { Recipe } from './variants.ts'
 
 /** Where a unit is computed. `low`: as the recipe says. `sum`: in the format, its product summed in FP32. `full`: in FP32. */
 export type Level = 'low' | 'sum' | 'full'
@@ -32,7 +33,7 @@ export function isFull(levels: Levels): boolean {
 }
 
 /** The recipe that puts every unit where it is to be. Nodes are named by their places, which every node has. */
-export function recipeFor(units: readonly Unit[], levels: Levels, base: ReducedRecipe): ReducedRecipe {
+export function recipeFor(units: readonly Unit[], levels: Levels, base: Recipe): Recipe {
   const places = (level: Level) =>
     units.flatMap((unit, index) => (levels[index] === level ? unit.nodes.map(({ id }) => `#${id}`) : []))
   return withNodes(base, places('full'), places('sum'))

@@ -1,7 +1,5 @@
 import { tensorShapes } from '../engines/onnxruntime/shapes.ts'
-import type { ReducedRecipe } from '../gate/recipe.ts'
-import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
-import { candidates } from './candidates.ts'
+import { readModel } from '../onnx/model.ts'
 import { costOf } from './cost.ts'
 import type { Question, Worst } from './evaluator.ts'
 import { everywhere, type Level, type Levels, levelsOf } from './levels.ts'
@@ -9,6 +7,7 @@ import { fewest, levelsAfter, predicted, prune, type Step, stepsOf } from './sea
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
 import { Trials } from './trials.ts'
 import type { Unit } from './units.ts'
+import { isQuantized, type Variants } from './variants.ts'
 
 /** A unit that does not stay as the recipe says. */
 export interface MendedUnit {
@@ -57,12 +56,13 @@ export interface MendOptions {
  */
 export async function mend(
   question: Question,
-  recipe: ReducedRecipe,
+  variants: Variants,
   { margin, splits = 64, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
-  const { network, units } = candidates(question, recipe)
-  const trials = new Trials(question, units, recipe, options)
-  const costs = await costTable(network, units, question.onnx)
+  const { onnx, precision } = question
+  const units = variants.units()
+  const trials = new Trials(question, units, variants, options)
+  const costs = await costTable(units, onnx, isQuantized(precision))
   const target = 1 - margin
   const point = async (levels: Levels) => pointOf(units, levels, costs, await trials.worst(levels))
   const passes = async (levels: Levels) => (await trials.worst(levels)).used <= target
@@ -122,12 +122,13 @@ interface Costs {
   all: number
 }
 
-async function costTable(network: ModelProto, units: readonly Unit[], onnx: string): Promise<Costs> {
+async function costTable(units: readonly Unit[], onnx: string, quantized: boolean): Promise<Costs> {
+  const network = readModel(onnx)
   const shapes = await tensorShapes(network, onnx)
   for (const { name, dims } of network.graph!.initializer) shapes.set(name, dims.map(Number))
   const shapeOf = (name: string) => shapes.get(name)
   const table = units.map(({ nodes, sums }) => {
-    const low = costOf(nodes, 'low', shapeOf)
+    const low = costOf(nodes, quantized ? 'quantized' : 'low', shapeOf)
     return {
       low: 0,
       sum: sums ? costOf(nodes, 'sum', shapeOf) - low : 0,

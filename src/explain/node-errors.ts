@@ -1,13 +1,8 @@
 import type { FloatArray } from '../depth/depth-map.ts'
 import { tensorShapes } from '../engines/onnxruntime/shapes.ts'
 import { type TapInput, type TapOptions, tap } from '../engines/onnxruntime/tap.ts'
-import { lowSums } from '../gate/make-variant.ts'
-import type { ReducedRecipe } from '../gate/recipe.ts'
-import { placedNodes } from '../onnx/graph.ts'
-import { readModel } from '../onnx/model.ts'
 import { sumInFp16 } from '../precision/accumulate.ts'
-import { type ProbedTensor, probe } from '../precision/probe.ts'
-import type { RoundedFormat } from '../precision/round.ts'
+import type { Probe, ProbedTensor } from '../precision/probe.ts'
 import { moduleOf, nodeLabel } from './label.ts'
 import { type TensorError, tensorError, worstOf } from './tensor-error.ts'
 
@@ -30,18 +25,16 @@ export interface NodeError {
 }
 
 /**
- * The local and the accumulated error of every node that a format reduces, in the order of the network, by emulation on
- * the CPU. Tensors are fetched in batches, so that memory is bounded whatever the network's size.
+ * The local and the accumulated error of every node that a precision changes, in the order of the network, on the CPU.
+ * Tensors are fetched in batches, so that memory is bounded whatever the network's size.
+ * @param onnx how errors call the model; external data lie beside it
  */
 export async function nodeErrors(
-  onnx: string,
-  format: RoundedFormat,
-  { accumulate = 'engine', ...recipe }: ReducedRecipe,
+  probed: Probe,
   scenes: readonly TapInput[],
+  onnx: string,
   options?: TapOptions,
 ): Promise<NodeError[]> {
-  const low = lowPlaces(onnx, accumulate)
-  const probed = probe(() => readModel(onnx), { ...recipe, format, sumsLow: ({ id }) => low.has(id) }, onnx)
   if (probed.sums.size > 0) {
     const shapes = await tensorShapes(probed.model, onnx)
     sumInFp16(
@@ -143,11 +136,4 @@ function addedShare(full: FloatArray, a: FloatArray, b: FloatArray): number {
   }
   const added = Math.sqrt(difference / power)
   return difference === 0 ? 0 : Number.isNaN(added) ? Number.POSITIVE_INFINITY : added
-}
-
-/** Places of the nodes that a recipe sums in FP16. */
-function lowPlaces(onnx: string, accumulate: NonNullable<ReducedRecipe['accumulate']>): Set<string> {
-  const model = readModel(onnx)
-  const low = lowSums(model, accumulate)
-  return new Set([...placedNodes(model.graph!)].flatMap(({ node, id }) => (low(node) ? [id] : [])))
 }

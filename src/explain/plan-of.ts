@@ -1,30 +1,27 @@
-import { providerOf } from '../engines/settings.ts'
-import { engineNamed } from '../gate/engines.ts'
 import type { PlanFigure, PlannedNode, PrecisionPlan } from '../gate/precision-plan.ts'
-import type { ReducedRecipe } from '../gate/recipe.ts'
 import { recipeText } from '../gate/variant.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import type { Question, Worst } from './evaluator.ts'
 import type { MendedUnit, Mending } from './mend.ts'
+import type { Variants } from './variants.ts'
 
 /** What mend found, as the file that the config takes. Pure but for the hash of the ONNX. */
 export function planOf(
   { model, onnx, precision, engine, scenes, tolerance }: Question,
-  recipe: ReducedRecipe,
+  { base, arithmetic }: Variants,
   found: Extract<Mending, { type: 'mended' }>,
   margin: number,
 ): PrecisionPlan {
-  const { settings } = engineNamed(model, engine)
   return {
     schemaVersion: 1,
     model: model.name,
     onnx: hashOnnx(onnx),
     precision,
     // patterns that are RegExp become text
-    recipe: JSON.parse(recipeText(recipe)),
+    recipe: JSON.parse(recipeText(base)),
     made: {
       engine,
-      arithmetic: providerOf(settings) === 'cpu' ? 'emulated' : 'native',
+      arithmetic,
       scenes,
       margin,
       ...(tolerance && { within: tolerance }),

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { sha256, sha256File } from '../base/files.ts'
 import { honestLine } from '../base/json.ts'
 import { engineNamed } from '../gate/engines.ts'
-import type { ReducedRecipe } from '../gate/recipe.ts'
 import { recipeText } from '../gate/variant.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import {
@@ -16,6 +15,7 @@ import {
 import { Ledger } from './ledger.ts'
 import { isFull, type Levels, levelsText, recipeFor } from './levels.ts'
 import type { Unit } from './units.ts'
+import type { Recipe, Variants } from './variants.ts'
 
 /** Thrown between two trials once a signal came; all that was tried is kept. */
 export class Stopped extends Error {}
@@ -26,7 +26,7 @@ const edition = 1
 /** Tries levels of a network's units, each set once: what was tried is read from the ledger, also of an earlier run. */
 export class Trials {
   readonly units: readonly Unit[]
-  readonly #base: ReducedRecipe
+  readonly #base: Recipe
   readonly #evaluate: Evaluate
   readonly #ledger: Ledger
   readonly #signal: AbortSignal | undefined
@@ -38,13 +38,13 @@ export class Trials {
   constructor(
     question: Question,
     units: readonly Unit[],
-    base: ReducedRecipe,
+    variants: Variants,
     options: { signal?: AbortSignal; onTrial?: (worst: Worst, run: number) => void } = {},
   ) {
     this.units = units
-    this.#base = base
-    this.#evaluate = engineEvaluator(question)
-    this.#ledger = new Ledger(ledgerFile(question, base))
+    this.#base = variants.base
+    this.#evaluate = engineEvaluator(question, variants)
+    this.#ledger = new Ledger(ledgerFile(question, variants.base))
     this.#signal = options.signal
     this.#onTrial = options.onTrial ?? (() => {})
   }
@@ -74,10 +74,7 @@ export class Trials {
   }
 }
 
-function ledgerFile(
-  { model, onnx, precision, engine, scenes, tolerance }: Question,
-  base: ReducedRecipe,
-): string {
+function ledgerFile({ model, onnx, precision, engine, scenes, tolerance }: Question, base: Recipe): string {
   const key = honestLine([
     edition,
     hashOnnx(onnx),

@@ -5,7 +5,7 @@ import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
 import { decideCause } from './cause.ts'
-import { reducedRecipe } from './chosen-recipe.ts'
+import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import type { Range } from './define-config.ts'
 import { engineNamed } from './engines.ts'
@@ -82,7 +82,7 @@ function stepsOf(model: Model, { precision, fingerprint }: Inference, plan: bool
   const own = onnxByPrecision(model.config)[precision] !== undefined
   const reduced: Step[] = []
   if (precision === 'fp16' || precision === 'bf16') {
-    const { recipe } = reducedRecipe(model, precision)
+    const { recipe } = chosenRecipe(model, precision)
     const emulated = own ? fingerprint.provider === 'cpu' : fingerprint.arithmetic === 'emulated'
     // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
     const sumsLow = precision === 'fp16' && (emulated ? sumsInFp16(recipe) : recipe.accumulate !== 'fp32')

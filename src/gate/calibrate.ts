@@ -9,8 +9,9 @@ import { emptyHistogram, observe } from '../precision/histogram.ts'
 import { type Quantized, quantize } from '../precision/quantize.ts'
 import { planQuantization } from '../precision/quantize-plan.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
+import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision, sceneNames } from './config.ts'
-import { type QuantizedRecipe, quantizedRecipe } from './recipe.ts'
+import type { QuantizedRecipe } from './recipe.ts'
 
 /** How ranges are found where the recipe does not say. */
 const defaultMethod = { int8: 'percentile', fp8: 'min-max' } as const
@@ -26,12 +27,14 @@ export interface QuantizedFacts extends Quantized {
 /**
  * The int8 or fp8 variant of a model's FP32 ONNX, its activations calibrated on the model's scenes by the recipe.
  * @param recipe in the place of the config's
+ * @param known ranges that were found before, of all that the recipe quantises
  * @throws DepthgateError where a scene makes a tensor that is not finite, and where the recipe or the model does not serve
  */
 export async function quantized(
   model: Model,
   precision: QuantizedFormat,
-  recipe: QuantizedRecipe = quantizedRecipe(model, precision),
+  recipe: QuantizedRecipe = chosenRecipe(model, precision).recipe,
+  known?: ReadonlyMap<string, number>,
 ): Promise<{ model: ModelProto; facts: QuantizedFacts }> {
   const onnx = resolve(model.root, onnxByPrecision(model.config).fp32!)
   const { calibration, calibrator, ...choice } = recipe
@@ -39,12 +42,26 @@ export async function quantized(
   const method = calibrationOf(model, precision, recipe)
   const made = readModel(onnx)
   const plan = planQuantization(made, { ...choice, format: precision }, onnx)
-  const ranges = await calibrate(model, made, plan.activations, scenes, method, onnx)
+  const ranges = known ?? (await calibrate(model, made, plan.activations, scenes, method, onnx))
   const facts = quantize(made, plan, ranges, onnx)
   return {
     model: made,
     facts: { ...facts, scenes, method: typeof method === 'function' ? 'calibrator' : method.method },
   }
+}
+
+/** The ranges of all activations that a recipe quantises: they hold for every recipe that quantises less of them. */
+export async function calibratedRanges(
+  model: Model,
+  precision: QuantizedFormat,
+  recipe: QuantizedRecipe,
+): Promise<ReadonlyMap<string, number>> {
+  const onnx = resolve(model.root, onnxByPrecision(model.config).fp32!)
+  const { calibration: _, calibrator: __, ...choice } = recipe
+  const network = readModel(onnx)
+  const { activations } = planQuantization(network, { ...choice, format: precision }, onnx)
+  const scenes = calibrationScenes(model, precision, recipe)
+  return calibrate(model, network, activations, scenes, calibrationOf(model, precision, recipe), onnx)
 }
 
 /**
@@ -54,7 +71,7 @@ export async function quantized(
 export function quantizeKey(
   model: Model,
   precision: QuantizedFormat,
-  recipe: QuantizedRecipe = quantizedRecipe(model, precision),
+  recipe: QuantizedRecipe = chosenRecipe(model, precision).recipe,
 ): string[] {
   const inputs = model.golden.manifest.scenes
   const told = JSON.stringify(recipe, (_key, value) =>

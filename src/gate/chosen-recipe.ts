@@ -1,33 +1,42 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { RoundedFormat } from '../precision/round.ts'
 import { type Model, onnxByPrecision } from './config.ts'
-import { planRecipe, readPlan } from './precision-plan.ts'
-import type { ReducedRecipe } from './recipe.ts'
+import { type PrecisionPlan, planRecipe, readPlan } from './precision-plan.ts'
+import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
 
-interface Chosen {
-  recipe: ReducedRecipe
+type Format = PrecisionPlan['precision']
+export type RecipeOf<Precision extends Format> = Precision extends RoundedFormat
+  ? ReducedRecipe
+  : QuantizedRecipe
+
+interface Chosen<Recipe> {
+  recipe: Recipe
   /** What a reader of the figures must know. */
   notes: readonly string[]
 }
 
 /** Plans fitted to an ONNX: a large one is not hashed for every scene. */
-const fitted = new Map<string, Chosen>()
+const fitted = new Map<string, Chosen<ReducedRecipe | QuantizedRecipe>>()
 
 /** The recipe of a model's precision; empty where the config has none. A plan is read and fitted to the FP32 ONNX. */
-export function reducedRecipe({ config, root }: Model, precision: 'fp16' | 'bf16'): Chosen {
-  const recipe = config.recipes?.[precision] ?? {}
-  if (typeof recipe !== 'string') return { recipe, notes: [] }
-  const [file, onnx] = [resolve(root, recipe), resolve(root, onnxByPrecision(config).fp32!)]
-  const key = JSON.stringify([file, onnx, precision].map(path => [path, factsOf(path)]))
+export function chosenRecipe<Precision extends Format>(
+  { config, root }: Model,
+  precision: Precision,
+): Chosen<RecipeOf<Precision>> {
+  const own = config.recipes?.[precision] ?? {}
+  if (typeof own !== 'string') return { recipe: own as RecipeOf<Precision>, notes: [] }
+  const [file, onnx] = [resolve(root, own), resolve(root, onnxByPrecision(config).fp32!)]
+  const key = JSON.stringify([precision, file, onnx].map(path => [path, factsOf(path)]))
   const chosen = fitted.get(key) ?? planRecipe(readPlan(file, precision), onnx, file)
   fitted.set(key, chosen)
-  return chosen
+  return chosen as Chosen<RecipeOf<Precision>>
 }
 
 /** The recipe that a plan was made on top of, where the config names one; else the config's own. */
-export function recipeBelowPlan({ config, root }: Model, precision: 'fp16' | 'bf16'): ReducedRecipe {
-  const recipe = config.recipes?.[precision] ?? {}
-  return typeof recipe === 'string' ? readPlan(resolve(root, recipe), precision).recipe : recipe
+export function recipeBelowPlan({ config, root }: Model, precision: Format): ReducedRecipe | QuantizedRecipe {
+  const own = config.recipes?.[precision] ?? {}
+  return typeof own === 'string' ? readPlan(resolve(root, own), precision).recipe : own
 }
 
 function factsOf(path: string): unknown[] {

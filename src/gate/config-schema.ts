@@ -66,7 +66,8 @@ const reducedRecipe = {
 } as const
 
 const quantizedRecipe = {
-  type: 'object',
+  type: ['object', 'string'],
+  minLength: 1,
   properties: {
     operators: { type: 'array', items: { enum: quantizedOperators }, minItems: 1, uniqueItems: true },
     keep: patterns,

@@ -37,8 +37,8 @@ export interface ModelConfig {
   recipes?: {
     fp16?: ReducedRecipe | string
     bf16?: ReducedRecipe | string
-    int8?: QuantizedRecipe
-    fp8?: QuantizedRecipe
+    int8?: QuantizedRecipe | string
+    fp8?: QuantizedRecipe | string
   }
   /** What `depthgate gate` runs; by default every precision that `onnx` names, `fp32` for a single path. */
   precisions?: Precision[]

@@ -1,3 +1,4 @@
+import { quantizedFormats } from '../precision/quantized-weight.ts'
 import { roundedFormats } from '../precision/round.ts'
 
 /** Raised when a reader of this version could misread what is written. */
@@ -24,7 +25,7 @@ export const precisionPlanSchema = {
     schemaVersion: { const: planVersion },
     model: text,
     onnx: { type: 'string', pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the FP32 ONNX' },
-    precision: { enum: roundedFormats },
+    precision: { enum: [...roundedFormats, ...quantizedFormats] },
     recipe: { type: 'object', description: 'what the nodes are kept on top of' },
     made: {
       type: 'object',

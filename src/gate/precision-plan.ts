@@ -5,9 +5,10 @@ import { validated } from '../base/validate.ts'
 import { type PlacedNode, placedNodes } from '../onnx/graph.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import { readModel } from '../onnx/model.ts'
+import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { planVersion, precisionPlanSchema } from './precision-plan-schema.ts'
-import { type ReducedRecipe, withNodes } from './recipe.ts'
+import { type QuantizedRecipe, type ReducedRecipe, withNodes } from './recipe.ts'
 
 /** The limit that is used most, over all scenes. */
 export interface PlanFigure {
@@ -38,8 +39,8 @@ export interface PrecisionPlan {
   model: string
   /** SHA-256 of the FP32 ONNX. */
   onnx: string
-  precision: RoundedFormat
-  recipe: ReducedRecipe
+  precision: RoundedFormat | QuantizedFormat
+  recipe: ReducedRecipe | QuantizedRecipe
   made: {
     engine: string
     arithmetic: 'native' | 'emulated'
@@ -56,7 +57,7 @@ export interface PrecisionPlan {
 }
 
 /** Reads a plan and checks that it is one, of this precision. */
-export function readPlan(file: string, precision: RoundedFormat): PrecisionPlan {
+export function readPlan(file: string, precision: PrecisionPlan['precision']): PrecisionPlan {
   const text = Buffer.from(
     readSource(file, 'precision', 'Make it with `depthgate mend`, or correct the recipe in the config'),
   ).toString('utf8')
@@ -84,7 +85,7 @@ export function planRecipe(
   plan: PrecisionPlan,
   onnx: string,
   file: string,
-): { recipe: ReducedRecipe; notes: string[] } {
+): { recipe: PrecisionPlan['recipe']; notes: string[] } {
   const hash = hashOnnx(onnx)
   const fits = hash === plan.onnx
   const placed = fits ? [] : [...placedNodes(readModel(onnx).graph!)]

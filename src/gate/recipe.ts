@@ -1,33 +1,32 @@
 import type { CalibrationMethod, Calibrator } from '../precision/calibration.ts'
 import type { NodePattern } from '../precision/keep.ts'
 import type { QuantizeChoice } from '../precision/quantize-plan.ts'
-import type { QuantizedFormat } from '../precision/quantized-weight.ts'
-import type { Model } from './config.ts'
 
 /** How depthgate makes the fp16 or bf16 variant of a model. */
 export interface ReducedRecipe {
   /** Nodes that stay FP32: by name, operator type, `#place`, or a pattern over names (`/regex/` or a RegExp). */
-  keep?: NodePattern[]
+  keep?: readonly NodePattern[]
   /**
    * Where MatMul, Gemm, Conv and ConvTranspose are summed. `engine`, the default: as its kernels do; an emulation sums in
    * FP32. `fp32`: Casts around them, which TensorRT turns into FP32 accumulation, or around those that are listed.
    * `fp16`: an emulation sums in FP16 too, 16 products at a time, as FP16 tensor cores may; for small networks. With
    * `rest: 'fp16'` beside a list, it sums those that are not listed so.
    */
-  accumulate?: 'engine' | 'fp32' | 'fp16' | { fp32: NodePattern[]; rest?: 'fp16' }
+  accumulate?: 'engine' | 'fp32' | 'fp16' | { fp32: readonly NodePattern[]; rest?: 'fp16' }
   /** Weights under half of fp16's smallest become zero instead of ±2⁻²⁴. */
   flushTiny?: boolean
 }
 
 /** A recipe with more nodes kept in FP32, and more summed there, by patterns. */
-export function withNodes(
-  base: ReducedRecipe,
+export function withNodes<Recipe extends ReducedRecipe | QuantizedRecipe>(
+  base: Recipe,
   full: readonly string[],
   sum: readonly string[],
-): ReducedRecipe {
-  const { keep = [], accumulate } = base
+): Recipe {
+  const { keep = [] } = base
+  const accumulate = 'accumulate' in base ? base.accumulate : undefined
   const listed = typeof accumulate === 'object' ? accumulate.fp32 : []
-  const rest = sumsInFp16(base) ? { rest: 'fp16' as const } : {}
+  const rest = sumsInFp16(base as ReducedRecipe) ? { rest: 'fp16' as const } : {}
   return {
     ...base,
     ...(keep.length + full.length > 0 && { keep: [...keep, ...full] }),
@@ -47,11 +46,6 @@ export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
   }
   /** Finds ranges in the place of a method. Its text is part of the variant's key; what it reads elsewhere is not. */
   calibrator?: Calibrator
-}
-
-/** The recipe of a model's quantised precision; empty where the config has none. */
-export function quantizedRecipe({ config }: Model, precision: QuantizedFormat): QuantizedRecipe {
-  return config.recipes?.[precision] ?? {}
 }
 
 /** Whether an emulation by this recipe sums products in FP16: all, or those that it does not list. */

@@ -6,10 +6,10 @@ import { hashOnnx } from '../onnx/hash.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { quantized, quantizeKey } from './calibrate.ts'
-import { reducedRecipe } from './chosen-recipe.ts'
+import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { makeReduced, type VariantFacts } from './make-variant.ts'
-import type { ReducedRecipe } from './recipe.ts'
+import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
 import { cachedModel, type Entry } from './variant-cache.ts'
 
 /** The file that an engine loads for a precision. */
@@ -50,7 +50,7 @@ export async function variantFor(
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
   if (precision === 'fp16' || precision === 'bf16') {
-    const chosen = made?.recipe ? { recipe: made.recipe, notes: [] } : reducedRecipe(model, precision)
+    const chosen = made?.recipe ? { recipe: made.recipe, notes: [] } : chosenRecipe(model, precision)
     const arithmetic = provider === 'cpu' ? 'emulated' : 'native'
     const variant = await reducedVariant(model, onnx, precision, arithmetic, chosen.recipe)
     return { ...variant, notes: [...chosen.notes, ...variant.notes] }
@@ -81,20 +81,21 @@ async function reducedVariant(
 
 /** A quantised model is the same for every engine: what is not quantised stays FP32. */
 async function quantizedVariant(model: Model, onnx: string, format: QuantizedFormat): Promise<Variant> {
+  const { recipe, notes } = chosenRecipe(model, format)
   const { path, facts } = await once({
     folder: join(model.root, folder),
     name: format,
-    key: [...quantizeKey(model, format), hashOnnx(onnx)],
+    key: [...quantizeKey(model, format, recipe), hashOnnx(onnx)],
     source: onnx,
     make: async () => {
-      const { model: made, facts } = await quantized(model, format)
+      const { model: made, facts } = await quantized(model, format, recipe)
       const { nodes, kept, method, scenes } = facts
       return { model: made, facts: { nodes, kept: kept.length, method, scenes: scenes.length } }
     },
   })
   const { nodes, kept, method, scenes } = facts
   const note = `${nodes} products are ${format}, ${kept} stay FP32; calibrated by ${method} on ${scenes} scene${scenes === 1 ? '' : 's'}`
-  return { onnx: path, emulated: false, notes: [note] }
+  return { onnx: path, emulated: false, notes: [...notes, note] }
 }
 
 const folder = '.depthgate/variants'
@@ -112,7 +113,7 @@ function once<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts 
 }
 
 /** A recipe as text; a RegExp would be `{}` in JSON. */
-export function recipeText(recipe: ReducedRecipe): string {
+export function recipeText(recipe: ReducedRecipe | QuantizedRecipe): string {
   return JSON.stringify(recipe, (_key, value) => (value instanceof RegExp ? String(value) : value))
 }
 

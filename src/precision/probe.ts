@@ -1,7 +1,8 @@
 import { clone } from '@bufbuild/protobuf'
 import { type GraphProto, type ModelProto, type NodeProto, NodeProtoSchema } from '../onnx/gen/onnx_pb.ts'
 import { freshNames, type PlacedNode, placedNodes, sortedNodes } from '../onnx/graph.ts'
-import { bodiesOf, castNode } from '../onnx/nodes.ts'
+import { castNode } from '../onnx/nodes.ts'
+import { beside } from './beside.ts'
 import { hoistConstants } from './constants.ts'
 import { type Conversion, type Converted, convert, onnxType } from './convert.ts'
 import { exact, products } from './operators.ts'
@@ -71,12 +72,7 @@ export function probe(read: () => ModelProto, choice: ProbeChoice, file: string)
     return { placed, tensors }
   })
 
-  graph.initializer.push(...low.graph!.initializer.filter(({ name }) => !weights.has(name)))
-  const emulated = renamed(low.graph!, single.fresh)
-  graph.node = [...graph.node, ...low.graph!.node, ...single.nodes]
-  graph.valueInfo = []
-  for (const { tensors } of nodes)
-    for (const tensor of tensors) tensor.emulated = emulated.get(tensor.emulated) ?? tensor.emulated
+  beside(model, low.graph!, single.nodes, nodes, single.fresh)
   return { model, nodes: nodes.filter(({ tensors }) => tensors.length > 0), sums }
 }
 
@@ -135,27 +131,4 @@ class Singles {
     const bits = this.fresh(`${to}/bits`)
     return [castNode(from, bits, onnxType[this.#format]), castNode(bits, to, onnxType.fp32)]
   }
-}
-
-/** Gives everything that nodes of a graph write another name, there and where it is read, bodies included. */
-function renamed(graph: GraphProto, fresh: (name: string) => string): Map<string, string> {
-  const names = new Map<string, string>()
-  for (const { output } of graph.node)
-    for (const name of output) if (name !== '') names.set(name, fresh(`${name}/emulated`))
-  const now = (name: string) => names.get(name) ?? name
-  const inBody = (body: GraphProto): void => {
-    // a body's own names are none of the graph's: ONNX asks for names that differ between the two
-    for (const node of body.node) {
-      node.input = node.input.map(now)
-      bodiesOf(node).forEach(inBody)
-    }
-    for (const output of body.output) output.name = now(output.name)
-  }
-  for (const node of graph.node) {
-    node.name = ''
-    node.input = node.input.map(now)
-    node.output = node.output.map(now)
-    bodiesOf(node).forEach(inBody)
-  }
-  return names
 }

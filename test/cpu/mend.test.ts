@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
-import { explain } from '../../src/explain/explain.ts'
+import { type Explanation, explain } from '../../src/explain/explain.ts'
 import { type Mending, mend } from '../../src/explain/mend.ts'
 import { planOf } from '../../src/explain/plan-of.ts'
 import { Stopped } from '../../src/explain/trials.ts'
+import { variantsOf } from '../../src/explain/variants.ts'
 import { findModel, loadConfig } from '../../src/gate/config.ts'
 import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
@@ -32,6 +33,16 @@ function questionOf(trap: string, more: Partial<ModelConfig> = {}): Question {
 const recipes = JSON.parse(readFileSync(join(networks, 'combination/case.json'), 'utf8')).recipes
 const margin = 0.1
 
+function mended(trap: string): Promise<Mending> {
+  const question = questionOf(trap)
+  return mend(question, variantsOf(question, {}), { margin })
+}
+
+function explained(trap: string, recipe: ReducedRecipe): Promise<Explanation> {
+  const question = questionOf(trap)
+  return explain(question, variantsOf(question, recipe))
+}
+
 /** What each trap needs, and no more. */
 const needs: [trap: string, recipe: ReducedRecipe, nodes: string[]][] = [
   [
@@ -48,13 +59,13 @@ const needs: [trap: string, recipe: ReducedRecipe, nodes: string[]][] = [
 describe.each(needs)('%s', (trap, recipe, nodes) => {
   test('mend keeps just what it needs, and nothing of it can be left out', async () => {
     const question = questionOf(trap)
-    const found = await mend(question, recipe, { margin })
+    const found = await mend(question, variantsOf(question, recipe), { margin })
     if (found.type !== 'mended') throw new Error(found.type)
-    const plan = planOf(question, recipe, found, margin)
+    const plan = planOf(question, variantsOf(question, recipe), found, margin)
     expect(plan.nodes.map(node => `${node.name} ${node.in}`)).toEqual(nodes)
 
     // by the gate's own path: the plan passes with its margin, and without any one of its entries it does not
-    const evaluate = engineEvaluator(question)
+    const evaluate = engineEvaluator(question, variantsOf(question, recipe))
     const used = async (kept: typeof plan.nodes) => {
       const made = planRecipe({ ...plan, nodes: kept }, question.onnx, 'plan')
       return worstOfTrial(await evaluate(made.recipe)).used
@@ -70,24 +81,24 @@ describe.each(needs)('%s', (trap, recipe, nodes) => {
 
 test('what fusion and rounding break together is mended in rounding: some of three equal scales', async () => {
   const question = questionOf('combination', { recipes })
-  const found = await mend(question, recipes.fp16, { margin })
+  const found = await mend(question, variantsOf(question, recipes.fp16), { margin })
   if (found.type !== 'mended') throw new Error(found.type)
   expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)
   expect(found.mended.cost).toBeLessThan(0.1)
-  const plan = planOf(question, recipes.fp16, found, margin)
+  const plan = planOf(question, variantsOf(question, recipes.fp16), found, margin)
   expect(plan.nodes.every(({ operator }) => ['Mul', 'Identity'].includes(operator))).toBe(true)
   // what the recipe keeps already is no entry of the plan
   expect(plan.recipe).toEqual(recipes.fp16)
 })
 
 test('where FP32 itself misses the golden, no set is looked for', async () => {
-  const found = await mend(questionOf('export-constant'), {}, { margin })
+  const found = await mended('export-constant')
   expect(found).toMatchObject({ type: 'hopeless', trials: { run: 1 } })
   expect(found.fp32.worst.used).toBeGreaterThan(1)
 })
 
 test('what passes is left as it is', async () => {
-  expect(await mend(questionOf('benign'), {}, { margin })).toMatchObject({
+  expect(await mended('benign')).toMatchObject({
     type: 'passes',
     trials: { run: 2 },
   })
@@ -95,7 +106,10 @@ test('what passes is left as it is', async () => {
 
 test('a tighter tolerance asks for more', async () => {
   const question = questionOf('benign')
-  const found = await mend({ ...question, tolerance: { absRel: 1e-4 } }, {}, { margin, frontier: 4 })
+  const found = await mend({ ...question, tolerance: { absRel: 1e-4 } }, variantsOf(question, {}), {
+    margin,
+    frontier: 4,
+  })
   if (found.type !== 'mended') throw new Error(found.type)
   expect(found.mended.worst).toMatchObject({ limit: 'depth absRel' })
   expect(found.mended.nodes).toBeGreaterThan(0)
@@ -106,27 +120,27 @@ test('a tighter tolerance asks for more', async () => {
 })
 
 test('a search that was stopped goes on: nothing is tried twice, and the result is the same', async () => {
-  const whole = await mend(questionOf('reciprocal-head'), {}, { margin })
+  const whole = await mended('reciprocal-head')
   const question = questionOf('reciprocal-head')
   const stop = new AbortController()
-  const stopped = mend(
-    question,
-    {},
-    { margin, signal: stop.signal, onTrial: (_, run) => run === 5 && stop.abort() },
-  )
+  const variants = variantsOf(question, {})
+  const onTrial = (_: unknown, run: number) => {
+    if (run === 5) stop.abort()
+  }
+  const stopped = mend(question, variants, { margin, signal: stop.signal, onTrial })
   await expect(stopped).rejects.toBeInstanceOf(Stopped)
-  const again = await mend(question, {}, { margin })
+  const again = await mend(question, variants, { margin })
   expect(again.trials).toEqual({ run: whole.trials.run - 5, remembered: 5 })
   const facts = (found: Mending) => ('mended' in found ? found.mended : undefined)
   expect(facts(again)).toEqual(facts(whole))
   // another tolerance is another question
-  const other = await mend({ ...question, tolerance: { absRel: 0.5 } }, {}, { margin })
+  const other = await mend({ ...question, tolerance: { absRel: 0.5 } }, variants, { margin })
   expect(other.trials.remembered).toBe(0)
 })
 
 describe('explain', () => {
   test('names the nodes at which a layer norm overflows, alone and from where on', async () => {
-    const found = await explain(questionOf('layernorm-overflow'), {})
+    const found = await explained('layernorm-overflow', {})
     const named = (id: string | undefined) => found.nodes.find(node => node.id === id)?.label
     expect(named(found.first.overflow)).toBe('/norm/Pow')
     expect(
@@ -146,13 +160,13 @@ describe('explain', () => {
   })
 
   test('the attention that overflows makes its scene not finite', async () => {
-    const found = await explain(questionOf('attention-logits'), {})
+    const found = await explained('attention-logits', {})
     expect(found.broken).toEqual(['slopes'])
     expect(found.units[0]).toMatchObject({ alone: Number.POSITIVE_INFINITY, sharedBy: 1 })
   })
 
   test('what summing adds is told apart from rounding', async () => {
-    const found = await explain(questionOf('long-sums'), { accumulate: 'fp16' })
+    const found = await explained('long-sums', { accumulate: 'fp16' })
     const product = found.nodes.find(({ label }) => label === '/MatMul')!
     expect(product.local.relative).toBeLessThan(1e-3)
     expect(product.sums).toBeGreaterThan(0.02)

@@ -155,7 +155,8 @@ test.each([
 test('errors name the node at which a layer norm overflows, and are the same in small batches', async () => {
   const scenes = [{ name: 'slopes', read: () => slopes('layernorm-overflow') }]
   const file = network('layernorm-overflow')
-  const errors = await nodeErrors(file, 'fp16', {}, scenes)
+  const probed = () => probe(() => readModel(file), { format: 'fp16' }, file)
+  const errors = await nodeErrors(probed(), scenes, file)
   const first = errors.find(({ accumulated }) => accumulated.overflowed > 0)!
   expect(first).toMatchObject({ operator: 'Pow', label: '/norm/Pow', module: 'norm' })
   expect(first.local.relative).toBe(Number.POSITIVE_INFINITY)
@@ -164,5 +165,5 @@ test('errors name the node at which a layer norm overflows, and are the same in 
   const behind = errors.find(({ label }) => label === '/norm/Div')!
   expect(behind.local.relative).toBeLessThan(1e-3)
   expect(behind.accumulated.relative).toBeGreaterThan(0.5)
-  expect(await nodeErrors(file, 'fp16', {}, scenes, { batchBytes: 1 << 14 })).toEqual(errors)
+  expect(await nodeErrors(probed(), scenes, file, { batchBytes: 1 << 14 })).toEqual(errors)
 })

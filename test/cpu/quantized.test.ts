@@ -6,10 +6,11 @@ import { packed } from '../../src/depth/depth-map.ts'
 import { loadOnnx } from '../../src/engines/onnxruntime/session.ts'
 import { tap } from '../../src/engines/onnxruntime/tap.ts'
 import { quantized, quantizeKey } from '../../src/gate/calibrate.ts'
+import { chosenRecipe } from '../../src/gate/chosen-recipe.ts'
 import { findModel, loadConfig, type Model, sceneNames } from '../../src/gate/config.ts'
 import { inferModel } from '../../src/gate/infer.ts'
 import { judgeInference } from '../../src/gate/judge-scene.ts'
-import { type QuantizedRecipe, quantizedRecipe } from '../../src/gate/recipe.ts'
+import type { QuantizedRecipe } from '../../src/gate/recipe.ts'
 import { readInput } from '../../src/golden/store.ts'
 import type { ModelProto, NodeProto } from '../../src/onnx/gen/onnx_pb.ts'
 import { encodeModel, readModel } from '../../src/onnx/model.ts'
@@ -255,7 +256,7 @@ const failing = async (
   return verdicts.filter(({ pass }) => !pass).map(({ scene, reason }) => `${scene}: ${reason}`)
 }
 
-const recipe = quantizedRecipe(pocket, 'int8')
+const { recipe } = chosenRecipe(pocket, 'int8')
 
 describe('pocket in int8, against its PyTorch goldens', () => {
   test.each(['off', 'on'] as const)('keeps the default limits on every scene, fusion %s', async fusion => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findModel, loadConfig, precisionsOf, sceneNames } from '../../../src/gate/config.ts'
 import { planGate } from '../../../src/gate/plan.ts'
+import type { QuantizedRecipe } from '../../../src/gate/recipe.ts'
 import { emptyHistogram } from '../../../src/precision/histogram.ts'
 import { repo, temporaryFolder, tinyProject, writeConfig } from '../../helpers/files.ts'
 
@@ -38,9 +39,11 @@ describe('the config', () => {
          calibrator: (tensor, { max }) => (tensor === 'x' ? 1 : max),
        } } } } })`,
     )
-    const { int8 } = loadFrom(folder, 'depthgate.config.ts').config.models.a!.recipes!
-    expect(int8!.keep).toEqual([/^head/])
-    expect(int8!.calibrator!('y', { ...emptyHistogram(), max: 3 })).toBe(3)
+    const { int8 } = loadFrom(folder, 'depthgate.config.ts').config.models.a!.recipes! as {
+      int8: QuantizedRecipe
+    }
+    expect(int8.keep).toEqual([/^head/])
+    expect(int8.calibrator!('y', { ...emptyHistogram(), max: 3 })).toBe(3)
   })
 
   const wrong: [string, object, RegExp][] = [

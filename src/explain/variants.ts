@@ -1,0 +1,89 @@
+import { providerOf } from '../engines/settings.ts'
+import { calibratedRanges, quantized } from '../gate/calibrate.ts'
+import type { Model } from '../gate/config.ts'
+import { engineNamed } from '../gate/engines.ts'
+import { makeReduced } from '../gate/make-variant.ts'
+import type { QuantizedRecipe, ReducedRecipe } from '../gate/recipe.ts'
+import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
+import { readModel } from '../onnx/model.ts'
+import { type Probe, probe } from '../precision/probe.ts'
+import { probeQuantized } from '../precision/probe-quantized.ts'
+import type { QuantizedFormat } from '../precision/quantized-weight.ts'
+import type { RoundedFormat } from '../precision/round.ts'
+import { lowPlaces, quantizedUnits, reducedUnits } from './candidates.ts'
+import type { Question } from './evaluator.ts'
+import type { Unit } from './units.ts'
+
+/** What a precision is made by. */
+export type Recipe = ReducedRecipe | QuantizedRecipe
+/** Precisions that depthgate makes. */
+export type MadeFormat = RoundedFormat | QuantizedFormat
+export type Arithmetic = 'native' | 'emulated'
+
+/** The networks of one model at one precision, by whatever recipe on top of the first. */
+export interface Variants {
+  /** What nodes are kept on top of. */
+  base: Recipe
+  /** How the engine computes it. */
+  arithmetic: Arithmetic
+  /** What the precision can be chosen for. */
+  units(): Unit[]
+  make(recipe: Recipe, arithmetic?: Arithmetic): Promise<ModelProto>
+  /** The network in FP32, in the precision and node by node, for the CPU. */
+  probe(): Promise<Probe>
+}
+
+export function isQuantized(precision: MadeFormat): precision is QuantizedFormat {
+  return precision === 'int8' || precision === 'fp8'
+}
+
+/** Everything that is made of a model for a precision, on top of a recipe. */
+export function variantsOf({ model, onnx, precision, engine }: Question, base: Recipe): Variants {
+  return isQuantized(precision)
+    ? quantizedVariants(model, onnx, precision, base)
+    : reducedVariants(model, onnx, precision, engine, base as ReducedRecipe)
+}
+
+function reducedVariants(
+  model: Model,
+  onnx: string,
+  format: RoundedFormat,
+  engine: string,
+  base: ReducedRecipe,
+): Variants {
+  const arithmetic = providerOf(engineNamed(model, engine).settings) === 'cpu' ? 'emulated' : 'native'
+  return {
+    base,
+    arithmetic,
+    units: () => reducedUnits(onnx, format, arithmetic, base),
+    make: async (recipe, how = arithmetic) =>
+      (await makeReduced(onnx, format, how, recipe as ReducedRecipe)).model,
+    probe: async () => {
+      const { accumulate = 'engine', ...recipe } = base
+      const low = lowPlaces(onnx, accumulate)
+      return probe(() => readModel(onnx), { ...recipe, format, sumsLow: ({ id }) => low.has(id) }, onnx)
+    },
+  }
+}
+
+/** Quantised networks are the same for every engine. Ranges are found once: less is quantised, never more. */
+function quantizedVariants(
+  model: Model,
+  onnx: string,
+  format: QuantizedFormat,
+  base: QuantizedRecipe,
+): Variants {
+  let found: Promise<ReadonlyMap<string, number>> | undefined
+  const ranges = () => {
+    found ??= calibratedRanges(model, format, base)
+    return found
+  }
+  const { calibration: _, calibrator: __, ...choice } = base
+  return {
+    base,
+    arithmetic: 'native',
+    units: () => quantizedUnits(onnx, { ...choice, format }),
+    make: async recipe => (await quantized(model, format, recipe as QuantizedRecipe, await ranges())).model,
+    probe: async () => probeQuantized(() => readModel(onnx), { ...choice, format }, await ranges(), onnx),
+  }
+}
