@@ -22,7 +22,7 @@ MODEL is a model of the config. Every tensor is held against FP32's: the node al
 as a whole up to it (accumulated). Then nodes are put into the format alone, and taken out of it alone, and the output is
 judged: what that uses of the limits is what the node costs.
 
-  --precision P     fp16 (default) or bf16
+  --precision P     fp16 (default), bf16, int8 or fp8
   --scene NAME      only these; may be given several times
   --engine NAME     on which the output is judged; tensors are looked at on the CPU, where the format is emulated
   --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%

@@ -43,10 +43,10 @@ export const mend: Command = {
   help: `depthgate mend MODEL [options]
 
 MODEL is a model of the config. Finds nodes to keep in FP32 such that every scene keeps every limit with a margin, at little
-cost; where the recipe sums in FP16, also products to sum in FP32. No node of the result can be left out. On the CPU the
-format is emulated, and the cost is what bytes and operations come to on a nominal GPU.
+cost; where the recipe sums in FP16, also products to sum in FP32. No node of the result can be left out. On the CPU fp16
+and bf16 are emulated. The cost is what bytes and operations come to on a nominal GPU.
 
-  --precision P     fp16 (default) or bf16
+  --precision P     fp16 (default), bf16, int8 or fp8
   --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%
   --margin SHARE    of every limit, left unused (0.1)
   --scene NAME      only these; may be given several times. By default all

@@ -28,7 +28,7 @@ export interface Explanation {
   precision: Question['precision']
   engine: string
   scenes: readonly string[]
-  /** Tensors are looked at on the CPU, where the format is emulated. */
+  /** Tensors are looked at on the CPU, where fp16 and bf16 are emulated. */
   nodes: NodeError[]
   /** The first node, in the order of the network, whose result overflows, is NaN, or loses values to zero. */
   first: { overflow?: string; nan?: string; flush?: string }

@@ -4,7 +4,7 @@ import { unequal } from '../explain/sensitivity.ts'
 import { figure } from '../gate/figure.ts'
 import { chart, escaped } from './chart.ts'
 import { script, style } from './explain-page.ts'
-import { costText } from './explain-text.ts'
+import { costText, onCpu } from './explain-text.ts'
 import { percent, worstText } from './trial-line.ts'
 
 /** Where a precision loses, as one page without anything from outside: curve, search, nodes by module, sortable. */
@@ -18,7 +18,7 @@ export function explainHtml(found: Explanation): string {
 <title>${escaped(title)}: where it loses</title>
 <style>${style}</style></head><body>
 <h1>${escaped(title)}</h1>
-<p>${nodes.length} nodes in ${precision}, over ${scenes.length === 1 ? 'the scene' : 'the scenes'} ${escaped(scenes.join(', '))}. The output is judged on ${escaped(engine)}; tensors are emulated on the CPU.</p>
+<p>${nodes.length} nodes in ${precision}, over ${scenes.length === 1 ? 'the scene' : 'the scenes'} ${escaped(scenes.join(', '))}. The output is judged on ${escaped(engine)}; tensors are ${onCpu(precision)}.</p>
 <table class="plain"><tr><th>all in ${precision}</th><td>${escaped(worstText(low))}</td></tr><tr><th>all in FP32</th><td>${escaped(worstText(fp32))}</td></tr></table>
 <h2>Drift along the network</h2>
 ${driftChart(nodes)}

@@ -14,7 +14,7 @@ export function explainText(found: Explanation, top: number): string[] {
   return [
     colors.bold(`${model} at ${precision}: ${nodes.length} nodes in ${precision}`),
     colors.dim(
-      `scenes ${shortened(scenes.join(', '), 60)}; judged on ${engine}, tensors emulated on the CPU`,
+      `scenes ${shortened(scenes.join(', '), 40)}; judged on ${engine}, tensors ${onCpu(precision)}`,
     ),
     '',
     `all in ${precision}  ${worstText(low)}`,
@@ -31,6 +31,11 @@ export function explainText(found: Explanation, top: number): string[] {
     ...additivityText(found),
     colors.dim(`${found.trials.run} trials run, ${found.trials.remembered} known from before`),
   ]
+}
+
+/** How tensors were looked at. */
+export function onCpu(precision: Explanation['precision']): string {
+  return precision === 'int8' || precision === 'fp8' ? 'computed on the CPU' : 'emulated on the CPU'
 }
 
 /** A scene that overflows while others do not is a scene to look at. */
