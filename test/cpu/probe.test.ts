@@ -10,9 +10,11 @@ import { type ModelProto, TensorProto_DataType, ValueInfoProtoSchema } from '../
 import { encodeModel, readModel } from '../../src/onnx/model.ts'
 import { subgraph } from '../../src/onnx/subgraph.ts'
 import { sumInFp16 } from '../../src/precision/accumulate.ts'
+import { convert } from '../../src/precision/convert.ts'
 import { probe } from '../../src/precision/probe.ts'
 import { roundTo } from '../../src/precision/round.ts'
 import { repo } from '../helpers/files.ts'
+import { graphOf, modelOf, nodeOf } from '../helpers/graph.ts'
 
 const network = (name: string) => join(repo, 'fixtures/networks', name, 'net.onnx')
 const edge = (name: string) => join(repo, 'fixtures/edges', `${name}.onnx`)
@@ -150,6 +152,37 @@ test.each([
   const expected = await run(variant.model, feeds, tensors.map(inVariant))
   for (const tensor of tensors)
     expect(found[tensor.emulated]!.data).toEqual(expected[inVariant(tensor)]!.data)
+})
+
+test('a body that captures what the network computed reads the emulated value in the emulated part', async () => {
+  const branch = (times: string) =>
+    graphOf({ nodes: [nodeOf('Mul', ['h', times], [`y-${times}`])], outputs: [{ name: `y-${times}` }] })
+  const read = () =>
+    modelOf(17, {
+      nodes: [
+        nodeOf('Mul', ['x', 'tiny'], ['h']),
+        nodeOf('If', ['condition'], ['y'], { then_branch: branch('large'), else_branch: branch('c') }),
+        nodeOf('Mul', ['y', 'c'], ['z']),
+      ],
+      inputs: [
+        { name: 'x', shape: [4] },
+        { name: 'condition', shape: [], type: TensorProto_DataType.BOOL },
+      ],
+      outputs: [{ name: 'z', shape: [4] }],
+      // fp16 makes sixty times as much of the first, which FP32 would not
+      weights: {
+        tiny: { dims: [], values: [1e-9] },
+        large: { dims: [], values: [3e7] },
+        c: { dims: [], values: [0.5] },
+      },
+    })
+  const { model, nodes } = probe(read, { format: 'fp16' }, 'if.onnx')
+  const { full, emulated } = nodes.at(-1)!.tensors[0]!
+  const found = await run(model, feedsOf(read()), [full, emulated])
+  const variant = read()
+  convert(variant, { format: 'fp16', arithmetic: 'emulated' }, 'if.onnx')
+  expect(found[emulated]!.data).toEqual((await run(variant, feedsOf(read()), ['z'])).z!.data)
+  expect(found[emulated]!.data).not.toEqual(found[full]!.data)
 })
 
 test('errors name the node at which a layer norm overflows, and are the same in small batches', async () => {
