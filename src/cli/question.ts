@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice } from '../base/options.ts'
+import { usesOnnx } from '../engines/command/placeholders.ts'
 import type { Question } from '../explain/evaluator.ts'
 import type { MadeFormat } from '../explain/variants.ts'
 import { findModel, loadConfig, onnxByPrecision, sceneNames } from '../gate/config.ts'
@@ -45,11 +46,17 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
+  const engine = engineNamed(model, asked.engine)
+  if (engine.settings.engine === 'command' && !usesOnnx(engine.settings))
+    throw new DepthgateError(
+      'usage',
+      `--engine ${engine.name}: brings its own network, and ${verb} must give it others. Put {onnx} into its \`command\``,
+    )
   const known = sceneNames(model)
   const scenes = [...new Set(asked.scene ?? known)].sort()
   for (const scene of scenes) checkChoice(scene, known, `--scene of ${name}`)
   return {
-    ...{ model, onnx, precision, scenes, engine: engineNamed(model, asked.engine).name },
+    ...{ model, onnx, precision, scenes, engine: engine.name },
     ...(asked.within && { tolerance: toleranceOf(asked.within) }),
   }
 }

@@ -71,7 +71,8 @@ export function engineEvaluator(question: Question, variants: Variants): Evaluat
     emulation: boolean,
     variant: Precision,
   ): Promise<Trial> {
-    const { request } = await requestFor(model, { scene: scenes[0]!, precision: 'fp32', engine })
+    // a plan of the engine's own, and types that TensorRT chooses, are left aside: what is made here is what is tried
+    const { request } = await requestFor(model, { scene: scenes[0]!, precision: 'fp32', engine }, {})
     return withEngine({ ...request, onnx: file, emulated: emulation, precision: variant }, async loaded => {
       const found: SceneTrial[] = []
       for (const scene of scenes) {

@@ -164,6 +164,50 @@ describe('mend', () => {
   })
 })
 
+describe('on another engine', () => {
+  const engine = (command: string[]) => ({
+    engine: 'command',
+    command: [process.execPath, ...command],
+    input: 'raw',
+    raw: { depth: { type: 'float32', shape: [16, 24] } },
+  })
+  /** Any program that takes an ONNX; here ONNX Runtime, which is given the strongly typed model. */
+  const program = `import { readFileSync, writeFileSync } from 'node:fs'
+import ort from ${JSON.stringify(join(repo, 'node_modules/onnxruntime-node/dist/index.js'))}
+const [onnx, input, output] = process.argv.slice(2)
+const session = await ort.InferenceSession.create(onnx)
+const values = new Float32Array(new Uint8Array(readFileSync(input)).buffer)
+const { depth } = await session.run({ image: new ort.Tensor('float32', values, [1, 3, 16, 24]) })
+writeFileSync(output, Buffer.from(depth.data.buffer))
+`
+
+  test('the trials run there, with the format itself and not emulated', async () => {
+    const folder = project('benign')
+    writeFileSync(join(folder, 'app.mjs'), program)
+    writeConfig(folder, {
+      engines: { app: engine(['app.mjs', '{onnx}', '{input}', '{output:depth}']) },
+      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['app'] } },
+    })
+    // ONNX Runtime computes fp16 in FP32 here and loses little, but its inputs and weights are rounded
+    const mended = await depthgate(['mend', 'net', '--within', 'absRel=0.00002'], folder)
+    expect(mended.code, mended.stderr).toBe(0)
+    const plan = JSON.parse(readFileSync(join(folder, 'precision-plan.json'), 'utf8'))
+    expect(plan.made).toMatchObject({ engine: 'app', arithmetic: 'native' })
+    expect(plan.nodes.length).toBeGreaterThan(0)
+    expect(plan.after.used).toBeLessThanOrEqual(0.9)
+  })
+
+  test('a program that brings its own network is refused', async () => {
+    const folder = project('benign')
+    writeConfig(folder, {
+      engines: { app: engine(['app.mjs', '{input}', '{output:depth}']) },
+      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['app'] } },
+    })
+    const refused = await depthgate(['mend', 'net'], folder)
+    expect(refused.stderr).toMatch(/--engine app: brings its own network, and mend must give it others/)
+  })
+})
+
 describe('explain', () => {
   test('tells the nodes in 80 columns, as JSON and as a page', async () => {
     const folder = project('layernorm-overflow')
