@@ -43,7 +43,7 @@ export const mend: Command = {
   help: `depthgate mend MODEL [options]
 
 MODEL is a model of the config. Finds nodes to keep in FP32 such that every scene keeps every limit with a margin, at little
-cost; where the recipe sums in FP16, also products to sum in FP32. No node of the result can be left out. On the CPU fp16
+cost; where the recipe sums in FP16, also products to sum in FP32. Each node of the result was tried without. On the CPU fp16
 and bf16 are emulated. The cost is what bytes and operations come to on a nominal GPU.
 
   --precision P     fp16 (default), bf16, int8 or fp8

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { isRunning } from '../base/processes.ts'
-import type { Precision } from '../engines/engine.ts'
+import type { Engine, Fingerprint, Precision } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import type { Model } from '../gate/config.ts'
 import { inferOn, requestFor } from '../gate/infer.ts'
@@ -22,8 +22,13 @@ export interface SceneTrial {
 /** One set of precisions, run on every scene. */
 export type Trial = readonly SceneTrial[]
 
-/** Runs a network as a recipe makes it, or in FP32, on every scene, and holds it against the tolerance. Whatever the engine. */
-export type Evaluate = (recipe: Recipe | 'fp32') => Promise<Trial>
+/** What trials are run on, whatever the engine. */
+export interface Evaluator {
+  /** Of the engine with the FP32 network: trials under another say nothing here. */
+  fingerprint(): Promise<Fingerprint>
+  /** Runs a network as a recipe makes it, or in FP32, on every scene, and holds it against the tolerance. */
+  evaluate(recipe: Recipe | 'fp32'): Promise<Trial>
+}
 
 /** What is tried: every trial of one question has the same. */
 export interface Question {
@@ -49,46 +54,45 @@ function sweep(folder: string): void {
 }
 
 /** Evaluates by the same path as the gate: the variant is written, loaded by the engine with fusion as configured, judged. */
-export function engineEvaluator(question: Question, variants: Variants): Evaluate {
-  const { model, onnx, precision, engine, scenes } = question
+export function engineEvaluator(question: Question, variants: Variants): Evaluator {
+  const { model, onnx, precision, engine, scenes, tolerance } = question
   const emulated = variants.arithmetic === 'emulated'
   const folder = join(model.root, '.depthgate/mend')
   sweep(folder)
-  return async recipe => {
-    if (recipe === 'fp32') return runTrial(question, onnx, false, 'fp32')
-    const path = join(folder, `trial-${process.pid}-${trials++}.onnx`)
-    try {
-      writeModel(path, await variants.make(recipe), { from: onnx })
-      return await runTrial(question, path, emulated, precision)
-    } finally {
-      for (const file of [path, `${path}.data`]) rmSync(file, { force: true })
-    }
+  return {
+    fingerprint: () => withNetwork(onnx, false, 'fp32', async ({ fingerprint }) => fingerprint),
+    async evaluate(recipe) {
+      if (recipe === 'fp32') return withNetwork(onnx, false, 'fp32', judged)
+      const path = join(folder, `trial-${process.pid}-${trials++}.onnx`)
+      try {
+        writeModel(path, await variants.make(recipe), { from: onnx })
+        return await withNetwork(path, emulated, precision, judged)
+      } finally {
+        for (const file of [path, `${path}.data`]) rmSync(file, { force: true })
+      }
+    },
   }
 
-  async function runTrial(
-    { tolerance }: Question,
+  async function withNetwork<Found>(
     file: string,
     emulation: boolean,
     variant: Precision,
-  ): Promise<Trial> {
+    use: (loaded: Engine) => Promise<Found>,
+  ): Promise<Found> {
     // a plan of the engine's own, and types that TensorRT chooses, are left aside: what is made here is what is tried
     const { request } = await requestFor(model, { scene: scenes[0]!, precision: 'fp32', engine }, {})
-    return withEngine({ ...request, onnx: file, emulated: emulation, precision: variant }, async loaded => {
-      const found: SceneTrial[] = []
-      for (const scene of scenes) {
-        const inference = await inferOn(model, scene, loaded, { engine, source: onnx })
-        const { verdict } = judgeInference(
-          model,
-          { ...inference, precision },
-          tolerance === undefined ? {} : { tolerance },
-        )
-        found.push({
-          scene,
-          used: Object.assign({}, ...verdict.outputs.map(output => usedOf(output, scene))),
-        })
-      }
-      return found
-    })
+    return withEngine({ ...request, onnx: file, emulated: emulation, precision: variant }, use)
+  }
+
+  async function judged(loaded: Engine): Promise<Trial> {
+    const found: SceneTrial[] = []
+    for (const scene of scenes) {
+      const inference = { ...(await inferOn(model, scene, loaded, { engine, source: onnx })), precision }
+      const { verdict } = judgeInference(model, inference, tolerance === undefined ? {} : { tolerance })
+      const used = verdict.outputs.map(output => usedOf(output, `${model.golden.folder}: scene ${scene}`))
+      found.push({ scene, used: Object.assign({}, ...used) })
+    }
+    return found
   }
 }
 

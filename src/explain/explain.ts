@@ -61,7 +61,7 @@ export async function explain(
   const units = variants.units()
   const inputs = scenes.map(name => ({ name, read: () => readInput(model.golden, name) }))
   const nodes = await nodeErrors(await variants.probe(), inputs, onnx)
-  const trials = new Trials(question, units, variants, options)
+  const trials = await Trials.open(question, units, variants, options)
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
   const low = worstOfTrial(lowTrial)

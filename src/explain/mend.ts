@@ -52,7 +52,7 @@ export interface MendOptions {
 /**
  * Finds a cheap set of nodes to put into FP32, or to sum there, such that every scene keeps its limits with a margin. Units
  * are ordered by the squared error that they cause alone, for what FP32 would cost; as many of the first as are needed are
- * taken, then every one that is not needed after all is given back. No unit of the result can be left out.
+ * taken, then every one that is not needed after all is given back: each unit of the result was tried without.
  */
 export async function mend(
   question: Question,
@@ -61,7 +61,7 @@ export async function mend(
 ): Promise<Mending> {
   const { onnx, precision } = question
   const units = variants.units()
-  const trials = new Trials(question, units, variants, options)
+  const trials = await Trials.open(question, units, variants, options)
   const costs = await costTable(units, onnx, isQuantized(precision))
   const target = 1 - margin
   const point = async (levels: Levels) => pointOf(units, levels, costs, await trials.worst(levels))

@@ -121,7 +121,8 @@ export async function prune(
   }
 
   async function accept(units: readonly number[], level: Level): Promise<boolean> {
-    const tried = now.map((old, unit) => (units.includes(unit) ? level : old))
+    const chosen = new Set(units)
+    const tried = now.map((old, unit) => (chosen.has(unit) ? level : old))
     if (!(await passes(tried))) return false
     now = tried
     return true

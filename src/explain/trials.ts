@@ -1,11 +1,10 @@
 import { join } from 'node:path'
 import { sha256, sha256File } from '../base/files.ts'
 import { honestLine } from '../base/json.ts'
-import { engineNamed } from '../gate/engines.ts'
+import type { Fingerprint } from '../engines/engine.ts'
 import { recipeText } from '../gate/variant.ts'
-import { hashOnnx } from '../onnx/hash.ts'
 import {
-  type Evaluate,
+  type Evaluator,
   engineEvaluator,
   type Question,
   type Trial,
@@ -23,11 +22,17 @@ export class Stopped extends Error {}
 /** Raised when the same question would be answered otherwise, by a fix of depthgate: old ledgers are then left alone. */
 const edition = 1
 
+interface TrialOptions {
+  signal?: AbortSignal
+  onTrial?: (worst: Worst, run: number) => void
+}
+
 /** Tries levels of a network's units, each set once: what was tried is read from the ledger, also of an earlier run. */
 export class Trials {
   readonly units: readonly Unit[]
   readonly #base: Recipe
-  readonly #evaluate: Evaluate
+  readonly #evaluator: Evaluator
+  readonly #asked = new Set<string>()
   readonly #ledger: Ledger
   readonly #signal: AbortSignal | undefined
   readonly #onTrial: (worst: Worst, run: number) => void
@@ -35,18 +40,31 @@ export class Trials {
   run = 0
   remembered = 0
 
-  constructor(
+  private constructor(
+    units: readonly Unit[],
+    base: Recipe,
+    evaluator: Evaluator,
+    ledger: Ledger,
+    { signal, onTrial = () => {} }: TrialOptions,
+  ) {
+    this.units = units
+    this.#base = base
+    this.#evaluator = evaluator
+    this.#ledger = ledger
+    this.#signal = signal
+    this.#onTrial = onTrial
+  }
+
+  /** Loads the FP32 network, so that what another version of the engine, or another device, found is not taken for this one's. */
+  static async open(
     question: Question,
     units: readonly Unit[],
     variants: Variants,
-    options: { signal?: AbortSignal; onTrial?: (worst: Worst, run: number) => void } = {},
-  ) {
-    this.units = units
-    this.#base = variants.base
-    this.#evaluate = engineEvaluator(question, variants)
-    this.#ledger = new Ledger(ledgerFile(question, variants.base))
-    this.#signal = options.signal
-    this.#onTrial = options.onTrial ?? (() => {})
+    options: TrialOptions = {},
+  ): Promise<Trials> {
+    const evaluator = engineEvaluator(question, variants)
+    const ledger = new Ledger(ledgerFile(question, variants.base, await evaluator.fingerprint()))
+    return new Trials(units, variants.base, evaluator, ledger, options)
   }
 
   async trial(levels: Levels): Promise<Trial> {
@@ -58,7 +76,9 @@ export class Trials {
       return known
     }
     if (this.#signal?.aborted) throw new Stopped()
-    const trial = await this.#evaluate(isFull(levels) ? 'fp32' : recipeFor(this.units, levels, this.#base))
+    const trial = await this.#evaluator.evaluate(
+      isFull(levels) ? 'fp32' : recipeFor(this.units, levels, this.#base),
+    )
     this.#ledger.set(key, trial)
     this.#asked.add(key)
     this.run++
@@ -66,22 +86,22 @@ export class Trials {
     return trial
   }
 
-  readonly #asked = new Set<string>()
-
   /** The limit that is used most, and where. */
   async worst(levels: Levels): Promise<Worst> {
     return worstOfTrial(await this.trial(levels))
   }
 }
 
-function ledgerFile({ model, onnx, precision, engine, scenes, tolerance }: Question, base: Recipe): string {
+function ledgerFile(
+  { model, precision, scenes, tolerance }: Question,
+  base: Recipe,
+  fingerprint: Fingerprint,
+): string {
   const key = honestLine([
     edition,
-    hashOnnx(onnx),
+    fingerprint,
     precision,
     recipeText(base),
-    engineNamed(model, engine).settings,
-    model.config.fusion ?? 'on',
     model.config.outputs ?? {},
     tolerance ?? {},
     scenes,

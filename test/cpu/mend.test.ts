@@ -65,7 +65,7 @@ describe.each(needs)('%s', (trap, recipe, nodes) => {
     expect(plan.nodes.map(node => `${node.name} ${node.in}`)).toEqual(nodes)
 
     // by the gate's own path: the plan passes with its margin, and without any one of its entries it does not
-    const evaluate = engineEvaluator(question, variantsOf(question, recipe))
+    const { evaluate } = engineEvaluator(question, variantsOf(question, recipe))
     const used = async (kept: typeof plan.nodes) => {
       const made = planRecipe({ ...plan, nodes: kept }, question.onnx, 'plan')
       return worstOfTrial(await evaluate(made.recipe)).used
