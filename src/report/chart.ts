@@ -1,4 +1,5 @@
 import { figure } from '../gate/figure.ts'
+import { markup } from './escape.ts'
 
 export interface Mark {
   x: number
@@ -49,13 +50,13 @@ export function chart(series: readonly Series[], xTitle: string, yTitle: string,
     const points = marks.map(mark => `${x(mark.x)},${y(mark.y)}`).join(' ')
     const dots = marks.map(
       mark =>
-        `<circle cx="${x(mark.x)}" cy="${y(mark.y)}" r="${mark.told ? 6 : 2.5}" fill="${colour}"><title>${escaped(mark.label)}</title></circle>${mark.told ? `<text x="${x(mark.x) + 9}" y="${y(mark.y) - 7}">${escaped(mark.told)}</text>` : ''}`,
+        `<circle cx="${x(mark.x)}" cy="${y(mark.y)}" r="${mark.told ? 6 : 2.5}" fill="${colour}"><title>${markup(mark.label)}</title></circle>${mark.told ? `<text x="${x(mark.x) + 9}" y="${y(mark.y) - 7}">${markup(mark.told)}</text>` : ''}`,
     )
-    return `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="1.5" />${dots.join('')}<text x="${size.left + 10 + index * 160}" y="${size.height - 6}" fill="${colour}">● ${escaped(name)}</text>`
+    return `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="1.5" />${dots.join('')}<text x="${size.left + 10 + index * 160}" y="${size.height - 6}" fill="${colour}">● ${markup(name)}</text>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" font-family="system-ui, sans-serif" font-size="11" fill="#888">
 ${grid.join('\n')}
-<text x="${size.left}" y="11">${escaped(yTitle)}</text><text x="${size.width - size.right}" y="${size.height - 24}" text-anchor="end">${escaped(xTitle)}</text>
+<text x="${size.left}" y="11">${markup(yTitle)}</text><text x="${size.width - size.right}" y="${size.height - 24}" text-anchor="end">${markup(xTitle)}</text>
 ${limitLine}
 ${curves.join('\n')}
 </svg>
@@ -64,8 +65,4 @@ ${curves.join('\n')}
 
 function round(value: number): number {
   return Math.round(value * 10) / 10
-}
-
-export function escaped(text: string): string {
-  return text.replaceAll(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }

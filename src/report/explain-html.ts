@@ -2,7 +2,8 @@ import type { Explanation, UnitCost } from '../explain/explain.ts'
 import type { NodeError } from '../explain/node-errors.ts'
 import { unequal } from '../explain/sensitivity.ts'
 import { figure } from '../gate/figure.ts'
-import { chart, escaped } from './chart.ts'
+import { chart } from './chart.ts'
+import { markup } from './escape.ts'
 import { script, style } from './explain-page.ts'
 import { costText, onCpu } from './explain-text.ts'
 import { percent, worstText } from './trial-line.ts'
@@ -15,11 +16,11 @@ export function explainHtml(found: Explanation): string {
   const odd = unequal(found.sensitivity.splits)
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escaped(title)}: where it loses</title>
+<title>${markup(title)}: where it loses</title>
 <style>${style}</style></head><body>
-<h1>${escaped(title)}</h1>
-<p>${nodes.length} nodes in ${precision}, over ${scenes.length === 1 ? 'the scene' : 'the scenes'} ${escaped(scenes.join(', '))}. The output is judged on ${escaped(engine)}; tensors are ${onCpu(precision)}.</p>
-<table class="plain"><tr><th>all in ${precision}</th><td>${escaped(worstText(low))}</td></tr><tr><th>all in FP32</th><td>${escaped(worstText(fp32))}</td></tr></table>
+<h1>${markup(title)}</h1>
+<p>${nodes.length} nodes in ${precision}, over ${scenes.length === 1 ? 'the scene' : 'the scenes'} ${markup(scenes.join(', '))}. The output is judged on ${markup(engine)}; tensors are ${onCpu(precision)}.</p>
+<table class="plain"><tr><th>all in ${precision}</th><td>${markup(worstText(low))}</td></tr><tr><th>all in FP32</th><td>${markup(worstText(fp32))}</td></tr></table>
 <h2>Drift along the network</h2>
 ${driftChart(nodes)}
 <h2>Nodes</h2>
@@ -91,7 +92,7 @@ function blockBody({ name, alike, nodes }: Block, costs: ReadonlyMap<string, Uni
         .map(({ alone, sharedBy }) => alone / Math.sqrt(sharedBy)),
     ),
   )
-  return `<tbody class="${folded ? 'folded' : ''}"><tr class="block"><td colspan="3"><b>${escaped(name)}</b> ${nodes.length} nodes${alike > 1 ? `, one of ${alike} alike` : ''}</td><td>${worst(({ local }) => local.relative)}</td><td></td><td>${worst(({ accumulated }) => accumulated.relative)}</td><td>${share(Math.max(...nodes.map(({ local }) => local.largest)))}</td><td></td><td>${percent(cost)}</td></tr>
+  return `<tbody class="${folded ? 'folded' : ''}"><tr class="block"><td colspan="3"><b>${markup(name)}</b> ${nodes.length} nodes${alike > 1 ? `, one of ${alike} alike` : ''}</td><td>${worst(({ local }) => local.relative)}</td><td></td><td>${worst(({ accumulated }) => accumulated.relative)}</td><td>${share(Math.max(...nodes.map(({ local }) => local.largest)))}</td><td></td><td>${percent(cost)}</td></tr>
 ${nodes.map(node => nodeRow(node, costs.get(node.id))).join('\n')}</tbody>`
 }
 
@@ -101,7 +102,7 @@ function nodeRow(node: NodeError, cost: UnitCost | undefined): string {
     [`#${id}`, Number(id)],
     [operator, operator],
     [
-      module === undefined ? escaped(label) : `${escaped(module)} <i>${escaped(label)}</i>`,
+      module === undefined ? markup(label) : `${markup(module)} <i>${markup(label)}</i>`,
       `${module ?? ''} ${label}`,
     ],
     [share(local.relative), local.relative],
@@ -112,10 +113,10 @@ function nodeRow(node: NodeError, cost: UnitCost | undefined): string {
     cost === undefined ? ['', -1] : [costText(cost), cost.alone / Math.sqrt(cost.sharedBy)],
   ]
   const shade = (value: number) => `style="background:${heat(value)}"`
-  return `<tr title="writes ${escaped(tensor)}">${cells
+  return `<tr title="writes ${markup(tensor)}">${cells
     .map(
       ([shown, sorted], column) =>
-        `<td data-sort="${escaped(String(sorted))}" ${column === 3 ? shade(local.relative) : column === 5 ? shade(accumulated.relative) : ''}>${column === 2 ? shown : escaped(shown)}</td>`,
+        `<td data-sort="${markup(String(sorted))}" ${column === 3 ? shade(local.relative) : column === 5 ? shade(accumulated.relative) : ''}>${column === 2 ? shown : markup(shown)}</td>`,
     )
     .join('')}</tr>`
 }
