@@ -98,7 +98,7 @@ describe('mend', () => {
     const found = await depthgate(['mend', 'net'], project('export-constant'))
     expect(found.code).toBe(1)
     expect(found.stdout).toMatch(/no set of nodes keeps every limit .* FP32 itself does not/)
-    expect(found.stdout).toMatch(/The best reached, everything in FP32: 2090 % of depth scale on slopes/)
+    expect(found.stdout).toMatch(/The best reached, everything in FP32: \d+ % of depth scale on slopes/)
   })
 
   test('a golden of another network: of another size it is refused, of the same no set of nodes passes', async () => {
