@@ -25,7 +25,9 @@ export function chart(series: readonly Series[], xTitle: string, yTitle: string,
   const finite = [...all.map(({ y }) => y), ...(limit === undefined ? [] : [limit])].filter(
     y => y > 0 && Number.isFinite(y),
   )
-  const top = Math.ceil(Math.log10(Math.max(...finite, 1e-9)))
+  const infinite = all.some(({ y }) => y === Number.POSITIVE_INFINITY)
+  // what is not finite has a line of its own above the largest that is
+  const top = Math.ceil(Math.log10(Math.max(...finite, 1e-9))) + (infinite ? 1 : 0)
   const bottom = Math.max(top - 9, Math.min(top - 1, Math.floor(Math.log10(Math.min(...finite, 1)))))
   const most = Math.max(...all.map(({ x }) => x), 1e-9)
   const inner = {
@@ -40,7 +42,7 @@ export function chart(series: readonly Series[], xTitle: string, yTitle: string,
   const powers = Array.from({ length: top - bottom + 1 }, (_, i) => bottom + i)
   const grid = powers.map(
     power =>
-      `<line x1="${size.left}" x2="${size.width - size.right}" y1="${y(10 ** power)}" y2="${y(10 ** power)}" stroke="#8884" /><text x="${size.left - 6}" y="${y(10 ** power) + 4}" text-anchor="end">${figure(10 ** power)}</text>`,
+      `<line x1="${size.left}" x2="${size.width - size.right}" y1="${y(10 ** power)}" y2="${y(10 ** power)}" stroke="#8884" /><text x="${size.left - 6}" y="${y(10 ** power) + 4}" text-anchor="end">${infinite && power === top ? '∞' : figure(10 ** power)}</text>`,
   )
   const limitLine =
     limit === undefined
