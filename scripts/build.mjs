@@ -1,4 +1,4 @@
-// Builds dist/: JavaScript and types by tsc, then what tsc leaves: the Python programs and the JSON schemas.
+// Builds dist/: JavaScript and types by tsc, then what tsc leaves: the Python programs, the page's style, the example and the JSON schemas.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,6 +14,9 @@ for (const file of readdirSync('src/engines/worker', { recursive: true }).filter
 ))
   cpSync(join('src/engines/worker', file), join('dist/engines/worker', file))
 for (const file of ['report.css', 'report.js']) cpSync(`src/report/html/${file}`, `dist/report/html/${file}`)
+// what `depthgate init --example` puts into a project: the network of the tests with its goldens
+cpSync('fixtures/tiny/tiny.onnx', 'dist/example/models/tiny.onnx')
+cpSync('fixtures/tiny/golden/tiny', 'dist/example/golden/tiny', { recursive: true })
 chmodSync('dist/cli/main.js', 0o755)
 
 const { manifestSchema } = await import('../dist/golden/manifest-schema.js')

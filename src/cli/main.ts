@@ -8,6 +8,7 @@ import type { Command } from './command.ts'
 
 /** Verbs are loaded when they are called: help and `compare` do not wait for ONNX Runtime. */
 const verbs: Record<string, () => Promise<Command>> = {
+  init: async () => (await import('./init.ts')).init,
   gate: async () => (await import('./gate.ts')).gate,
   review: async () => (await import('./review.ts')).review,
   pending: async () => (await import('./pending.ts')).pending,

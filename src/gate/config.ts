@@ -16,7 +16,10 @@ import type { Config, ModelConfig } from './define-config.ts'
 import { enginesFor } from './engines.ts'
 import { appliesTo, type LimitName } from './tolerance.ts'
 
-const fileNames = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json'].map(extension => `depthgate.config.${extension}`)
+/** The names that a config may have. */
+export const configFileNames = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json'].map(
+  extension => `depthgate.config.${extension}`,
+)
 
 /** A checked config with the folder that its paths are relative to. */
 export interface LoadedConfig {
@@ -60,7 +63,7 @@ export function loadConfig(file: string | undefined = process.env.DEPTHGATE_CONF
 
 function findConfig(from: string): string {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
-    const found = fileNames.map(name => join(folder, name)).filter(path => existsSync(path))
+    const found = configFileNames.map(name => join(folder, name)).filter(path => existsSync(path))
     if (found.length > 1)
       throw new DepthgateError('config', `${found.join(' and ')}: two configs in one folder. Keep one`)
     if (found[0] !== undefined) return found[0]

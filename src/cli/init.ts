@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { writeWhole } from '../base/files.ts'
+import { honestJson } from '../base/json.ts'
+import { checkName, toName } from '../base/names.ts'
+import { pass } from '../report/phrase.ts'
+import { table } from '../report/table.ts'
+import { type Command, noPositionals, parse } from './command.ts'
+import { type ExampleFile, planInit, type Step } from './init/plan.ts'
+import { lookAt } from './init/project.ts'
+
+/** Puts into a folder what a project needs, and replaces nothing. */
+export const init: Command = {
+  summary: 'write config, test, CI workflow and git lines into this folder',
+  help: `depthgate init [options]
+
+Writes depthgate.config.ts, depth.test.ts, a Vitest config, scripts of package.json, lines of .gitignore and .gitattributes
+and a workflow for GitHub. What exists is left as it is, and what is left to you is told; a second run adds what is missing.
+
+  --onnx FILE   the model to begin with (models/midas.onnx); its name is that of the file
+  --example     a network of 3 kB with two scenes that pass, to see it work
+  --dry-run     list what would be done, and write nothing
+  --json        print what was done as JSON
+
+Exit code: 0 done, 2 nothing was done.
+
+  depthgate init --example && npm test
+  depthgate init --onnx models/depth-anything.onnx
+`,
+  async run(args) {
+    const { values, positionals } = parse('init', args, {
+      onnx: { type: 'string', default: 'models/midas.onnx' },
+      example: { type: 'boolean', default: false },
+      'dry-run': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    })
+    noPositionals('init', positionals, 'It works in the folder where it is called')
+    const onnx = values.example ? 'models/tiny.onnx' : values.onnx.replaceAll('\\', '/')
+    const name = checkName('model', toName(basename(onnx, '.onnx')))
+    const project = lookAt(process.cwd())
+    const steps = planInit(project, { name, onnx }, values.example ? exampleFiles() : undefined)
+    if (!values['dry-run'])
+      for (const step of steps)
+        if (step.type !== 'leave') writeWhole(join(project.folder, step.file), step.content)
+    const next = [
+      ...steps.flatMap(step => ('todo' in step && step.todo ? [step.todo] : [])),
+      ...nextOf(values, name),
+    ]
+    if (values.json) console.log(honestJson({ steps: steps.map(({ type, file }) => ({ type, file })), next }))
+    else console.log(tell(steps, next, values['dry-run']))
+    return 0
+  },
+}
+
+function nextOf({ example }: { example: boolean }, name: string): string[] {
+  return example
+    ? ['npm test', 'npx depthgate gate']
+    : [
+        `make goldens with PyTorch: npx depthgate capture --model model.py:build --scenes 'scenes/*.png' --out golden/${name} --output depth=relative-inverse-depth (see depthgate capture --help)`,
+        'npm test',
+      ]
+}
+
+/** The example lies in the package beside the code; scripts/build.mjs puts it there. */
+function exampleFiles(): ExampleFile[] {
+  const folder = fileURLToPath(new URL('../example', import.meta.url))
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort()
+    .map(path => ({
+      file: path.slice(folder.length + 1).replaceAll('\\', '/'),
+      content: readFileSync(path),
+    }))
+}
+
+function tell(steps: readonly Step[], next: readonly string[], dryRun: boolean): string {
+  return [
+    ...table(
+      steps.map(step => [step.type === 'leave' ? '–' : pass(), step.file, wordsOf(step)]),
+      ['left', 'left', 'left'],
+    ),
+    ...(dryRun ? ['', 'Nothing was written: --dry-run.'] : []),
+    '',
+    'Next:',
+    ...next.map(todo => `  ${todo}`),
+  ].join('\n')
+}
+
+function wordsOf(step: Step): string {
+  switch (step.type) {
+    case 'write':
+      return step.file === 'package.json' ? 'scripts added' : 'written'
+    case 'append':
+      return `added: ${step.added.filter(line => !line.startsWith('#')).join(', ')}`
+    case 'leave':
+      return step.reason
+  }
+}

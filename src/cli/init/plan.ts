@@ -1,0 +1,134 @@
+import type { Project } from './project.ts'
+import {
+  attributeLines,
+  configText,
+  ignoreLines,
+  type ModelEntry,
+  modelLine,
+  setupLine,
+  testText,
+  vitestText,
+  workflowText,
+} from './templates.ts'
+
+/** What becomes of one file. `todo` is what is left to the person. */
+export type Step =
+  | { type: 'write'; file: string; content: string | Uint8Array; todo?: string }
+  | { type: 'append'; file: string; content: string; added: readonly string[] }
+  | { type: 'leave'; file: string; reason: string; todo?: string }
+
+/** A file that comes with the example. */
+export interface ExampleFile {
+  file: string
+  content: Uint8Array
+}
+
+/** Decides what `init` does in a project. Nothing that exists is replaced: lines are added at the end, all else is left. */
+export function planInit(
+  project: Project,
+  model: ModelEntry,
+  example: readonly ExampleFile[] | undefined,
+): Step[] {
+  const workflow = '.github/workflows/depthgate.yml'
+  return [
+    configStep(project, model, example !== undefined),
+    ...(example ?? []).map(({ file, content }) => fresh(project, file, content)),
+    fresh(project, 'depth.test.ts', testText(testedModels(project, model, example !== undefined))),
+    vitestStep(project),
+    packageStep(project),
+    linesStep(project, '.gitignore', [
+      ...(project.read('.gitignore') === undefined ? ['node_modules/'] : []),
+      ...ignoreLines,
+    ]),
+    linesStep(project, '.gitattributes', attributeLines),
+    project.repository === undefined || project.repository === project.folder
+      ? fresh(project, workflow, workflowText)
+      : {
+          type: 'leave',
+          file: workflow,
+          reason: 'not written: this is a folder inside a repository, and workflows are read at its root',
+          todo: `in a workflow of ${project.repository}, run \`npx depthgate gate\` in this folder, with ONNXRUNTIME_NODE_INSTALL=skip`,
+        },
+  ]
+}
+
+function fresh(project: Project, file: string, content: string | Uint8Array): Step {
+  return project.read(file) === undefined
+    ? { type: 'write', file, content }
+    : { type: 'leave', file, reason: 'exists' }
+}
+
+function configStep({ config }: Project, model: ModelEntry, example: boolean): Step {
+  if (!config) return { type: 'write', file: 'depthgate.config.ts', content: configText(model) }
+  const missing = example && !config.models.includes(model.name)
+  return {
+    type: 'leave',
+    file: config.file,
+    reason: 'exists',
+    ...(missing && { todo: `in ${config.file}, add to \`models\`: ${modelLine(model)}` }),
+  }
+}
+
+/** A config that exists says which models there are to test. */
+function testedModels({ config }: Project, model: ModelEntry, example: boolean): readonly string[] {
+  return config && !example ? config.models : [model.name]
+}
+
+function vitestStep({ vitest, manifest }: Project): Step {
+  // Vitest's own entry is an ES module: a config in a package of CommonJS must say that it is one, too
+  if (!vitest)
+    return {
+      type: 'write',
+      file: manifest?.module ? 'vitest.config.ts' : 'vitest.config.mts',
+      content: vitestText,
+    }
+  return vitest.text.includes('depthgate/vitest')
+    ? { type: 'leave', file: vitest.file, reason: 'has the set-up' }
+    : {
+        type: 'leave',
+        file: vitest.file,
+        reason: 'exists',
+        todo: `in ${vitest.file}, add to \`test\`: ${setupLine},`,
+      }
+}
+
+const placeholder = /^echo "Error: no test specified"/
+
+function packageStep({ manifest }: Project): Step {
+  const install = 'npm install --save-dev depthgate vitest'
+  const file = 'package.json'
+  if (!manifest) return { type: 'leave', file, reason: 'there is none', todo: install }
+  const missing = ['depthgate', 'vitest'].filter(name => !manifest.installed.includes(name))
+  const todo = missing.length > 0 ? `npm install --save-dev ${missing.join(' ')}` : undefined
+  const { test, gate } = manifest.scripts
+  const added = {
+    ...((test === undefined || placeholder.test(test)) && { test: 'vitest run' }),
+    ...(gate === undefined && { gate: 'depthgate gate' }),
+  }
+  if (Object.keys(added).length === 0)
+    return { type: 'leave', file, reason: 'has the scripts test and gate', ...(todo && { todo }) }
+  return { type: 'write', file, content: withScripts(manifest.text, added), ...(todo && { todo }) }
+}
+
+/** package.json with more scripts; its indentation and last newline stay. */
+function withScripts(text: string, added: Record<string, string>): string {
+  const manifest = JSON.parse(text) as { scripts?: Record<string, string> }
+  const indent = /^\{\r?\n([ \t]+)/.exec(text)?.[1] ?? '  '
+  manifest.scripts = { ...manifest.scripts, ...added }
+  return JSON.stringify(manifest, null, indent) + (text.endsWith('\n') ? '\n' : '')
+}
+
+/** Adds lines that are missing; a pattern that has a line of its own, whatever it says, is left as it is. */
+function linesStep({ read }: Project, file: string, lines: readonly string[]): Step {
+  const text = read(file)
+  const pattern = (line: string) =>
+    line.startsWith('#') ? line : line.split(/\s/)[0]!.replace(/^\/|\/$/g, '')
+  const there = new Set((text ?? '').split(/\r?\n/).map(pattern))
+  const wanted = lines.filter(line => !line.startsWith('#') && !there.has(pattern(line)))
+  if (wanted.length === 0) return { type: 'leave', file, reason: 'has the lines' }
+  // comments go with the patterns that they speak of
+  const added = lines.filter(line => wanted.includes(line) || (line.startsWith('#') && !there.has(line)))
+  if (text === undefined) return { type: 'write', file, content: `${added.join('\n')}\n` }
+  const content = `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${added.join('\n')}\n`
+  return { type: 'append', file, content, added }
+}

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parseJson } from '../../base/json.ts'
+import { configFileNames, loadConfig } from '../../gate/config.ts'
+
+/** What `init` must know of a folder before it decides anything. */
+export interface Project {
+  folder: string
+  /** Text of package.json and what is in it. */
+  manifest?: { text: string; module: boolean; scripts: Record<string, string>; installed: readonly string[] }
+  /** The config that is there, and its models. */
+  config?: { file: string; models: readonly string[] }
+  vitest?: { file: string; text: string }
+  /** Folder of the git repository around it. */
+  repository?: string
+  /** Text of a file of the project; undefined where there is none. */
+  read: (file: string) => string | undefined
+}
+
+const scripts = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']
+const vitestFiles = ['vitest', 'vite'].flatMap(name =>
+  scripts.map(extension => `${name}.config.${extension}`),
+)
+
+/** Looks at a folder and changes nothing. A config that cannot be loaded is an error: nothing is built on it. */
+export function lookAt(folder: string): Project {
+  const read = (file: string) =>
+    existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8') : undefined
+  const find = (files: readonly string[]) => files.find(file => existsSync(join(folder, file)))
+  const config = find(configFileNames)
+  const vitest = find(vitestFiles)
+  const manifest = read('package.json')
+  const repository = repositoryAround(folder)
+  return {
+    folder,
+    read,
+    ...(manifest !== undefined && { manifest: manifestOf(manifest, join(folder, 'package.json')) }),
+    ...(config !== undefined && {
+      config: {
+        file: config,
+        models: Object.keys(loadConfig(join(folder, config)).config.models),
+      },
+    }),
+    ...(vitest !== undefined && { vitest: { file: vitest, text: read(vitest)! } }),
+    ...(repository !== undefined && { repository }),
+  }
+}
+
+function manifestOf(text: string, file: string): NonNullable<Project['manifest']> {
+  const { type, scripts, dependencies, devDependencies } = parseJson(text, file, 'init') as {
+    type?: string
+    scripts?: Record<string, string>
+    dependencies?: object
+    devDependencies?: object
+  }
+  return {
+    text,
+    module: type === 'module',
+    scripts: scripts ?? {},
+    installed: Object.keys({ ...dependencies, ...devDependencies }),
+  }
+}
+
+function repositoryAround(folder: string): string | undefined {
+  if (existsSync(join(folder, '.git'))) return folder
+  return folder === dirname(folder) ? undefined : repositoryAround(dirname(folder))
+}

@@ -1,0 +1,78 @@
+/** One model of the config and of the test that goes with it. */
+export interface ModelEntry {
+  name: string
+  onnx: string
+}
+
+export const modelLine = ({ name, onnx }: ModelEntry): string =>
+  `${/^[a-z_][a-z0-9_]*$/.test(name) ? name : JSON.stringify(name)}: { onnx: ${JSON.stringify(onnx)} },`
+
+export const configText = (model: ModelEntry): string => `import { defineConfig } from 'depthgate/config'
+
+// Paths are relative to this file. Goldens are looked for in golden/<model>; precisions, limits, ranges and engines go here, too.
+export default defineConfig({
+  models: {
+    ${modelLine(model)}
+  },
+})
+`
+
+/** A test of every scene of every model. A matcher that is not awaited cannot pass by mistake: toMatchGolden is synchronous. */
+export const testText = (models: readonly string[]): string => `import { infer, scenes } from 'depthgate'
+import { expect, test } from 'vitest'
+${models
+  .map(
+    model => `
+test.each(scenes(${JSON.stringify(model)}))(${JSON.stringify(`${model}/%s`)}, async scene => {
+  expect(await infer(${JSON.stringify(model)}, { scene })).toMatchGolden()
+})
+`,
+  )
+  .join('')}`
+
+export const setupLine = "setupFiles: ['depthgate/vitest']"
+
+export const vitestText = `import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    ${setupLine},
+    testTimeout: 60_000,
+  },
+})
+`
+
+export const workflowText = `name: depthgate
+on: [push, pull_request]
+permissions:
+  contents: read
+jobs:
+  gate:
+    runs-on: ubuntu-latest
+    env:
+      # the CPU library is in ONNX Runtime's package; this stops the download of the GPU's
+      ONNXRUNTIME_NODE_INSTALL: skip
+    steps:
+      - uses: actions/checkout@v4
+        # where goldens are in Git LFS:
+        # with: { lfs: true }
+      - uses: actions/setup-node@v4
+        with: { node-version: 22 }
+      - run: npm ci
+      - run: npm test
+      - run: npx depthgate gate
+        if: \${{ !cancelled() }}
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with: { name: depthgate, path: .depthgate/report, include-hidden-files: true, if-no-files-found: ignore }
+`
+
+export const ignoreLines = ['.depthgate/', '.vitest-attachments/'] as const
+
+/** Git must not change a byte of what is hashed. */
+export const attributeLines = [
+  '# goldens and models are held by their hash: git changes no byte of them',
+  '*.npy binary',
+  '*.onnx binary',
+  "# many or large ones are better in Git LFS: git lfs track '*.npy' '*.onnx'",
+] as const
