@@ -1,13 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { DepthgateError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
 import { checkName, toName } from '../base/names.ts'
 import { pass } from '../report/phrase.ts'
 import { table } from '../report/table.ts'
 import { type Command, noPositionals, parse } from './command.ts'
-import { type ExampleFile, planInit, type Step } from './init/plan.ts'
+import { type ExampleFile, otherFiles, planInit, type Step } from './init/plan.ts'
 import { lookAt } from './init/project.ts'
 
 /** Puts into a folder what a project needs, and replaces nothing. */
@@ -39,21 +40,25 @@ Exit code: 0 done, 2 nothing was done.
     const onnx = values.example ? 'models/tiny.onnx' : values.onnx.replaceAll('\\', '/')
     const name = checkName('model', toName(basename(onnx, '.onnx')))
     const project = lookAt(process.cwd())
-    const steps = planInit(project, { name, onnx }, values.example ? exampleFiles() : undefined)
+    const example = values.example ? exampleFiles() : undefined
+    const others = otherFiles(project, example ?? [])
+    if (others.length > 0)
+      throw new DepthgateError(
+        'init',
+        `${others.map(file => join(project.folder, file)).join(', ')}: is there, and not the example's. Nothing was written. Use another folder for the example`,
+      )
+    const steps = planInit(project, { name, onnx }, example)
     if (!values['dry-run'])
       for (const step of steps)
         if (step.type !== 'leave') writeWhole(join(project.folder, step.file), step.content)
-    const next = [
-      ...steps.flatMap(step => ('todo' in step && step.todo ? [step.todo] : [])),
-      ...nextOf(values, name),
-    ]
+    const next = [...steps.flatMap(({ todo }) => todo ?? []), ...nextOf(values.example, name)]
     if (values.json) console.log(honestJson({ steps: steps.map(({ type, file }) => ({ type, file })), next }))
     else console.log(tell(steps, next, values['dry-run']))
     return 0
   },
 }
 
-function nextOf({ example }: { example: boolean }, name: string): string[] {
+function nextOf(example: boolean, name: string): string[] {
   return example
     ? ['npm test', 'npx depthgate gate']
     : [
@@ -76,24 +81,31 @@ function exampleFiles(): ExampleFile[] {
 }
 
 function tell(steps: readonly Step[], next: readonly string[], dryRun: boolean): string {
+  const rows = steps.map(step => [
+    step.type === 'leave' ? '–' : pass(),
+    step.file.replace(/^(golden\/[^/]+\/).*/, '$1'),
+    wordsOf(step, dryRun),
+  ])
+  // the many files of a golden are one line
+  const seen = new Set<string>()
   return [
     ...table(
-      steps.map(step => [step.type === 'leave' ? '–' : pass(), step.file, wordsOf(step)]),
+      rows.filter(row => !seen.has(row.join()) && seen.add(row.join())),
       ['left', 'left', 'left'],
     ),
-    ...(dryRun ? ['', 'Nothing was written: --dry-run.'] : []),
+    ...(dryRun ? ['', '--dry-run: nothing was written'] : []),
     '',
     'Next:',
     ...next.map(todo => `  ${todo}`),
   ].join('\n')
 }
 
-function wordsOf(step: Step): string {
+function wordsOf(step: Step, dryRun: boolean): string {
   switch (step.type) {
     case 'write':
-      return step.file === 'package.json' ? 'scripts added' : 'written'
+      return dryRun ? 'would be written' : 'written'
     case 'append':
-      return `added: ${step.added.filter(line => !line.startsWith('#')).join(', ')}`
+      return `${dryRun ? 'would be added' : 'added'}: ${step.added.filter(line => !line.startsWith('#')).join(', ')}`
     case 'leave':
       return step.reason
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../helpers/cli.ts'
 import { repo, temporaryFolder } from '../helpers/files.ts'
+import { packedTarball } from '../helpers/tarball.ts'
 
 /** An empty project that installs the packed tarball, as a user does. */
 let project: string
@@ -12,13 +13,10 @@ const file = (name: string, text: string) => writeFileSync(join(project, name), 
 
 beforeAll(async () => {
   project = temporaryFolder()
-  const packed = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', project], repo)
-  expect(packed).toMatchObject({ code: 0 })
-  const tarball = readdirSync(project).find(name => name.endsWith('.tgz'))!
   file('package.json', JSON.stringify({ name: 'user', private: true, type: 'module' }))
   const installed = await run(
     'npm',
-    ['install', `./${tarball}`, 'vitest@~4.1', 'typescript@~5.9', '@types/node@20'],
+    ['install', await packedTarball(), 'vitest@~4.1', 'typescript@~5.9', '@types/node@20'],
     project,
     env,
   )
@@ -135,6 +133,8 @@ describe('the packed package in an empty project', () => {
         'dist/golden/capture.py',
         'dist/schema/manifest.schema.json',
         'dist/schema/config.schema.json',
+        'dist/example/models/tiny.onnx',
+        'dist/example/golden/tiny/manifest.json',
         'LICENSE',
         'README.md',
       ]),

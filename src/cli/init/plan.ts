@@ -14,7 +14,7 @@ import {
 /** What becomes of one file. `todo` is what is left to the person. */
 export type Step =
   | { type: 'write'; file: string; content: string | Uint8Array; todo?: string }
-  | { type: 'append'; file: string; content: string; added: readonly string[] }
+  | { type: 'append'; file: string; content: string; added: readonly string[]; todo?: string }
   | { type: 'leave'; file: string; reason: string; todo?: string }
 
 /** A file that comes with the example. */
@@ -52,6 +52,13 @@ export function planInit(
   ]
 }
 
+/** The example's files that are there already, but not as the example has them: with these it would not be the example. */
+export function otherFiles(project: Project, example: readonly ExampleFile[]): string[] {
+  return example
+    .filter(({ file, content }) => project.read(file)?.equals(content) === false)
+    .map(({ file }) => file)
+}
+
 function fresh(project: Project, file: string, content: string | Uint8Array): Step {
   return project.read(file) === undefined
     ? { type: 'write', file, content }
@@ -79,7 +86,7 @@ function vitestStep({ vitest, manifest }: Project): Step {
   if (!vitest)
     return {
       type: 'write',
-      file: manifest?.module ? 'vitest.config.ts' : 'vitest.config.mts',
+      file: manifest?.module === false ? 'vitest.config.mts' : 'vitest.config.ts',
       content: vitestText,
     }
   return vitest.text.includes('depthgate/vitest')
@@ -92,22 +99,27 @@ function vitestStep({ vitest, manifest }: Project): Step {
       }
 }
 
+/** What `npm init` writes where a test script belongs. */
 const placeholder = /^echo "Error: no test specified"/
 
 function packageStep({ manifest }: Project): Step {
-  const install = 'npm install --save-dev depthgate vitest'
   const file = 'package.json'
-  if (!manifest) return { type: 'leave', file, reason: 'there is none', todo: install }
-  const missing = ['depthgate', 'vitest'].filter(name => !manifest.installed.includes(name))
-  const todo = missing.length > 0 ? `npm install --save-dev ${missing.join(' ')}` : undefined
-  const { test, gate } = manifest.scripts
-  const added = {
+  const missing = ['depthgate', 'vitest'].filter(name => !manifest?.installed.includes(name))
+  const todo = missing.length > 0 && {
+    todo: `npm install --save-dev ${missing.join(' ')}   # with ONNXRUNTIME_NODE_INSTALL=skip nothing is downloaded for GPUs`,
+  }
+  const text = manifest?.text ?? '{ "private": true, "type": "module" }\n'
+  const { test, gate } = manifest?.scripts ?? {}
+  const scripts = {
     ...((test === undefined || placeholder.test(test)) && { test: 'vitest run' }),
     ...(gate === undefined && { gate: 'depthgate gate' }),
   }
-  if (Object.keys(added).length === 0)
-    return { type: 'leave', file, reason: 'has the scripts test and gate', ...(todo && { todo }) }
-  return { type: 'write', file, content: withScripts(manifest.text, added), ...(todo && { todo }) }
+  if (Object.keys(scripts).length === 0)
+    return { type: 'leave', file, reason: 'has the scripts test and gate', ...todo }
+  const content = withScripts(text, scripts)
+  return manifest
+    ? { type: 'append', file, content, added: Object.keys(scripts).map(name => `script ${name}`), ...todo }
+    : { type: 'write', file, content, ...todo }
 }
 
 /** package.json with more scripts; its indentation and last newline stay. */
@@ -120,7 +132,7 @@ function withScripts(text: string, added: Record<string, string>): string {
 
 /** Adds lines that are missing; a pattern that has a line of its own, whatever it says, is left as it is. */
 function linesStep({ read }: Project, file: string, lines: readonly string[]): Step {
-  const text = read(file)
+  const text = read(file)?.toString()
   const pattern = (line: string) =>
     line.startsWith('#') ? line : line.split(/\s/)[0]!.replace(/^\/|\/$/g, '')
   const there = new Set((text ?? '').split(/\r?\n/).map(pattern))

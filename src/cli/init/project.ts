@@ -13,8 +13,8 @@ export interface Project {
   vitest?: { file: string; text: string }
   /** Folder of the git repository around it. */
   repository?: string
-  /** Text of a file of the project; undefined where there is none. */
-  read: (file: string) => string | undefined
+  /** A file of the project; undefined where there is none. */
+  read: (file: string) => Buffer | undefined
 }
 
 const scripts = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs']
@@ -25,11 +25,11 @@ const vitestFiles = ['vitest', 'vite'].flatMap(name =>
 /** Looks at a folder and changes nothing. A config that cannot be loaded is an error: nothing is built on it. */
 export function lookAt(folder: string): Project {
   const read = (file: string) =>
-    existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8') : undefined
+    existsSync(join(folder, file)) ? readFileSync(join(folder, file)) : undefined
   const find = (files: readonly string[]) => files.find(file => existsSync(join(folder, file)))
   const config = find(configFileNames)
   const vitest = find(vitestFiles)
-  const manifest = read('package.json')
+  const manifest = read('package.json')?.toString()
   const repository = repositoryAround(folder)
   return {
     folder,
@@ -41,7 +41,7 @@ export function lookAt(folder: string): Project {
         models: Object.keys(loadConfig(join(folder, config)).config.models),
       },
     }),
-    ...(vitest !== undefined && { vitest: { file: vitest, text: read(vitest)! } }),
+    ...(vitest !== undefined && { vitest: { file: vitest, text: String(read(vitest)) } }),
     ...(repository !== undefined && { repository }),
   }
 }

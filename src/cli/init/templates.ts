@@ -5,7 +5,7 @@ export interface ModelEntry {
 }
 
 export const modelLine = ({ name, onnx }: ModelEntry): string =>
-  `${/^[a-z_][a-z0-9_]*$/.test(name) ? name : JSON.stringify(name)}: { onnx: ${JSON.stringify(onnx)} },`
+  `${/^[a-z_][a-z0-9_]*$/.test(name) ? name : `'${name}'`}: { onnx: ${JSON.stringify(onnx)} },`
 
 export const configText = (model: ModelEntry): string => `import { defineConfig } from 'depthgate/config'
 
@@ -23,8 +23,8 @@ import { expect, test } from 'vitest'
 ${models
   .map(
     model => `
-test.each(scenes(${JSON.stringify(model)}))(${JSON.stringify(`${model}/%s`)}, async scene => {
-  expect(await infer(${JSON.stringify(model)}, { scene })).toMatchGolden()
+test.each(scenes('${model}'))('${model}/%s', async scene => {
+  expect(await infer('${model}', { scene })).toMatchGolden()
 })
 `,
   )
