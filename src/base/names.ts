@@ -29,9 +29,14 @@ export function toName(text: string): string {
     .replace(/^[.-]+|-+$/g, '')
 }
 
+/** The known name that a mistyped one is near to, if any is. */
+export function nearName(name: string, known: readonly string[]): string | undefined {
+  return closestMatch(name, [...known], { maxDistance: Math.max(2, Math.floor(name.length / 3)) })
+}
+
 /** "; did you mean …?" for a mistyped name, or what there is; ends the sentence. */
 export function didYouMean(name: string, known: readonly string[]): string {
   if (known.length === 0) return '; there are none.'
-  const near = closestMatch(name, [...known], { maxDistance: Math.max(2, Math.floor(name.length / 3)) })
+  const near = nearName(name, known)
   return near ? `; did you mean ${JSON.stringify(near)}?` : `; there are: ${known.join(', ')}.`
 }

@@ -1,7 +1,7 @@
 import { Ajv2020, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { DepthgateError } from './errors.ts'
-import { didYouMean } from './names.ts'
+import { didYouMean, nearName } from './names.ts'
 
 const validators = new WeakMap<object, ValidateFunction>()
 
@@ -53,10 +53,12 @@ function relevant(errors: readonly ErrorObject[]): ErrorObject[] {
   return errors.filter(error => !dropped.has(error))
 }
 
-/** How far data is from a branch of an `anyOf`: its faults; where a `type` says that another branch is meant, far. */
+/** How far data is from a branch of an `anyOf`: its faults; where the branch is of another type, or a key `type` says so, far. */
 function distance(faults: readonly ErrorObject[], { instancePath }: ErrorObject): number {
   const other = faults.some(
-    fault => fault.instancePath === `${instancePath}/type` && ['const', 'enum'].includes(fault.keyword),
+    fault =>
+      (fault.instancePath === instancePath && fault.keyword === 'type') ||
+      (fault.instancePath === `${instancePath}/type` && ['const', 'enum'].includes(fault.keyword)),
   )
   return other ? Number.POSITIVE_INFINITY : faults.length
 }
@@ -74,8 +76,10 @@ function phrase({ keyword, params, message, parentSchema, data, propertyName }: 
       return `${JSON.stringify(params.additionalProperty)} is unknown here${didYouMean(params.additionalProperty, Object.keys(parentSchema?.properties ?? {}))}`
     case 'required':
       return `lacks ${JSON.stringify(params.missingProperty)}`
-    case 'enum':
-      return `is ${given}, expected one of ${params.allowedValues.join(', ')}`
+    case 'enum': {
+      const near = typeof data === 'string' ? nearName(data, params.allowedValues) : undefined
+      return `is ${given}, expected one of ${params.allowedValues.join(', ')}${near ? `; did you mean ${JSON.stringify(near)}?` : ''}`
+    }
     case 'const':
       return `is ${given}, expected ${JSON.stringify(params.allowedValue)}`
     case 'anyOf':

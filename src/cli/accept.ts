@@ -65,6 +65,8 @@ ${names}
 What is rejected is gone from \`depthgate pending\`; a case that is still worse than its baseline fails again at the next run.
 
 Exit code: 0 done, 2 nothing was done.
+
+  depthgate reject pocket/kitchen
 `,
   async run(args) {
     const { values, positionals } = parse('reject', args, {

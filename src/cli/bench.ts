@@ -37,6 +37,9 @@ export const bench: Command = {
   --markdown FILE      write the table there
 
 Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could be measured.
+
+  depthgate bench --model midas --recommend
+  depthgate bench --precision fp16 --seconds 10 --markdown speed.md
 `,
   async run(args) {
     const { values, positionals } = parse('bench', args, {

@@ -25,6 +25,8 @@ export const capture: Command = {
 PyTorch runs in FP32 with TF32 off and deterministic algorithms. With canonical-inverse-depth and fov the metric depth
 is derived and kept as the output "depth".
 
+Exit code: 0 captured, 2 nothing was written.
+
   depthgate capture --model model.py:build --scenes 'scenes/*.png' --out golden/midas --output depth=relative-inverse-depth
 `,
   async run(args) {

@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { didYouMean } from '../base/names.ts'
 import { checkedTolerance } from '../gate/check-tolerance.ts'
 import type { Tolerance } from '../gate/tolerance.ts'
 
@@ -22,8 +23,21 @@ export function parse<const T extends Options>(verb: string, args: string[], opt
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true })
   } catch (thrown) {
-    throw new DepthgateError('usage', `${messageOf(thrown)}\nSee: depthgate ${verb} --help`)
+    const [, unknown] = /^Unknown option '([^']+)'/.exec(messageOf(thrown)) ?? []
+    const told =
+      unknown === undefined
+        ? messageOf(thrown)
+        : `the option ${JSON.stringify(unknown)} is unknown${didYouMean(unknown, optionNames(options))}`
+    throw new DepthgateError('usage', `${told}\nSee: depthgate ${verb} --help`)
   }
+}
+
+/** As a person types them. */
+function optionNames(options: Options): string[] {
+  return Object.entries(options).flatMap(([name, { short }]) => [
+    `--${name}`,
+    ...(short ? [`-${short}`] : []),
+  ])
 }
 
 /** A number given on the command line, or an error that names the flag. */

@@ -59,6 +59,8 @@ depthgate convert --model NAME --precision fp16|bf16|int8|fp8 -o OUT.onnx   by t
 What is made is strongly typed: TensorRT builds it as it stands, from version 10 with a strongly typed network, on 11 as
 the only way. The same options stand in the config under recipes; the gate then makes the same file by itself.
 
+Exit code: 0 done, 2 nothing was written.
+
   depthgate convert --model pocket --precision int8 -o pocket.int8.onnx   (int8 and fp8 are calibrated on its scenes)
   depthgate convert depth.onnx --precision fp16 --keep LayerNormalization --keep '/^head/' -o depth.fp16.onnx
 `,

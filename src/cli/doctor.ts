@@ -25,6 +25,8 @@ export const doctor: Command = {
   --json              print the findings as JSON
 
 Exit code: 0 every engine of the config works, 1 one does not, 2 the config is bad.
+
+  depthgate doctor --python .venv/bin/python
 `,
   async run(args) {
     const { values } = parse('doctor', args, {

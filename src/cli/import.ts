@@ -24,6 +24,8 @@ export const importCommand: Command = {
   --goldens FOLDER    the folder of all goldens (golden)
   --replace           put the new golden in the place of an old one
 
+Exit code: 0 imported, 2 nothing was written.
+
   depthgate import midas/kitchen --input kitchen.npy --depth kitchen-depth.npy --unit relative-inverse \\
     --output depth --source "MiDaS 3.1 dpt_large, torch 2.11 FP32, A100"
 `,

@@ -22,6 +22,8 @@ broken, run \`depthgate gate\` without a filter first. A baseline of another mac
   --json           print what went as JSON
 
 Exit code: 0 done, 2 there is no whole run to go by.
+
+  depthgate gate && depthgate prune --dry-run
 `,
   async run(args) {
     const { values, positionals } = parse('prune', args, {

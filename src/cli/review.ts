@@ -22,6 +22,8 @@ where that is kitty, Ghostty, iTerm2 or WezTerm), and asks: accept, reject, skip
   --write-in-ci    write although CI is set
 
 Without a terminal, use pending, accept and reject. Exit code: 0 walked through or quit, 2 not possible.
+
+  depthgate gate || depthgate review
 `,
   async run(args) {
     const { values, positionals } = parse('review', args, {

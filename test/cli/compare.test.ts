@@ -204,14 +204,24 @@ describe.concurrent('depthgate', () => {
     expect(code).toBe(2)
     for (const verb of ['gate', 'compare', 'capture', 'import']) expect(stdout).toContain(`  ${verb} `)
   })
-  test.each(['gate', 'compare', 'capture', 'import'])(
-    '%s --help shows options and an exit code of 0',
-    async verb => {
+  test('every verb of the overview has options, exit codes and an example in its help', async () => {
+    const overview = (await depthgate(['--help'], folder)).stdout
+    const verbs = [...overview.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, verb]) => verb!)
+    expect(verbs.length).toBeGreaterThan(15)
+    for (const verb of verbs) {
       const { code, stdout } = await depthgate([verb, '--help'], folder)
       expect(code).toBe(0)
       expect(stdout).toMatch(new RegExp(`^depthgate ${verb} [\\s\\S]*--`))
-    },
-  )
+      expect(stdout, verb).toMatch(/Exit code.*: .*\b2\b|Exit code: as the gate's/s)
+      expect(stdout, verb).toMatch(new RegExp(`^ {2}(depthgate gate \\S+ )?depthgate ${verb}\\b`, 'm'))
+    }
+  })
+  test('a mistyped option gets the nearest', async () => {
+    const { code, stderr } = await depthgate(['gate', '--presicion', 'fp16'], folder)
+    expect(code).toBe(2)
+    expect(stderr).toContain('the option "--presicion" is unknown; did you mean "--precision"?')
+    expect(stderr).toContain('depthgate gate --help')
+  })
   test('a mistyped verb gets the nearest', async () => {
     const { code, stderr } = await depthgate(['comapre'], folder)
     expect(code).toBe(2)

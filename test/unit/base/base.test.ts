@@ -133,7 +133,7 @@ test('every fault of a document is told, with its place and the nearest name', (
     [
       'c.json: does not fit its schema',
       '  (top): "alhpa" is unknown here; did you mean "alpha"?',
-      '  beta: is "of", expected one of on, off',
+      '  beta: is "of", expected one of on, off; did you mean "on"?',
       '  either: is "x", expected a number or nothing',
       '  nested.one.file: "../x" must match pattern "^[a-z]+$"',
     ].join('\n'),

@@ -69,6 +69,31 @@ describe('the config', () => {
       /"fp166" is unknown here; did you mean "fp16"\?/,
     ],
     [
+      'a near precision to run',
+      { models: { a: { onnx: 'a', precisions: ['fp166'] } } },
+      /precisions\.0: is "fp166", expected one of .*; did you mean "fp16"\?/,
+    ],
+    [
+      'a near precision of an ONNX',
+      { models: { a: { onnx: { fp3: 'a' } } } },
+      /models\.a\.onnx: "fp3" is unknown here; did you mean "fp32"\?/,
+    ],
+    [
+      'a near key of a recipe',
+      { models: { a: { onnx: 'a', recipes: { int8: { keepfirst: true } } } } },
+      /recipes\.int8: "keepfirst" is unknown here; did you mean "keepFirst"\?/,
+    ],
+    [
+      'a near key of an engine',
+      { models: { a: { onnx: 'a' } }, engines: { gpu: { engine: 'tensorrt', workspaceMib: 1 } } },
+      /engines\.gpu: "workspaceMib" is unknown here; did you mean "workspaceMiB"\?/,
+    ],
+    [
+      'a near key of the whole',
+      { models: { a: { onnx: 'a' } }, baselines: {} },
+      /\(top\): "baselines" is unknown here; did you mean "baseline"\?/,
+    ],
+    [
       'a negative limit',
       { models: { a: { onnx: 'a', outputs: { d: { tolerance: { fp32: { rmse: -1 } } } } } } },
       /rmse: is -1, expected a number from 0, a percentage/,
@@ -83,12 +108,12 @@ describe('the config', () => {
     [
       'an unknown kind of engine',
       { models: { a: { onnx: 'a' } }, engines: { gpu: { engine: 'tensort' } } },
-      /engines\.gpu\.engine: is "tensort", expected one of onnxruntime, tensorrt, command$/,
+      /engines\.gpu\.engine: is "tensort", expected one of onnxruntime, tensorrt, command; did you mean "tensorrt"\?$/,
     ],
     [
       'a provider that does not exist',
       { models: { a: { onnx: 'a' } }, engines: { gpu: { engine: 'onnxruntime', provider: 'cudda' } } },
-      /engines\.gpu\.provider: is "cudda", expected one of cpu, cuda, tensorrt$/,
+      /engines\.gpu\.provider: is "cudda", expected one of cpu, cuda, tensorrt; did you mean "cuda"\?$/,
     ],
     [
       'a key of another engine',
