@@ -24,20 +24,27 @@ and a workflow for GitHub. What exists is left as it is, and what is left to you
   --dry-run     list what would be done, and write nothing
   --json        print what was done as JSON
 
-Exit code: 0 done, 2 nothing was done.
+Exit code: 0 done, 2 it could not be done; called again, it goes on with what is missing.
 
   depthgate init --example && npm test
   depthgate init --onnx models/depth-anything.onnx
 `,
   async run(args) {
     const { values, positionals } = parse('init', args, {
-      onnx: { type: 'string', default: 'models/midas.onnx' },
+      onnx: { type: 'string' },
       example: { type: 'boolean', default: false },
       'dry-run': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     })
     noPositionals('init', positionals, 'It works in the folder where it is called')
-    const onnx = values.example ? 'models/tiny.onnx' : values.onnx.replaceAll('\\', '/')
+    if (values.example && values.onnx !== undefined)
+      throw new DepthgateError(
+        'usage',
+        'depthgate init takes --example or --onnx: the example has a model of its own',
+      )
+    const onnx = values.example
+      ? 'models/tiny.onnx'
+      : (values.onnx ?? 'models/midas.onnx').replaceAll('\\', '/')
     const name = checkName('model', toName(basename(onnx, '.onnx')))
     const project = lookAt(process.cwd())
     const example = values.example ? exampleFiles() : undefined
@@ -62,7 +69,7 @@ function nextOf(example: boolean, name: string): string[] {
   return example
     ? ['npm test', 'npx depthgate gate']
     : [
-        `make goldens with PyTorch: npx depthgate capture --model model.py:build --scenes 'scenes/*.png' --out golden/${name} --output depth=relative-inverse-depth (see depthgate capture --help)`,
+        `npx depthgate capture --model model.py:build --scenes 'scenes/*.png' --out golden/${name} --output depth=relative-inverse-depth   # goldens from your PyTorch network; see its --help`,
         'npm test',
       ]
 }

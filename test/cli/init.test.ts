@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { depthgate } from '../helpers/cli.ts'
 import { temporaryFolder, tinyProject } from '../helpers/files.ts'
@@ -28,7 +28,7 @@ describe('depthgate init', () => {
       'vitest.config.ts',
     ])
     expect(read(folder, 'depthgate.config.ts')).toContain(
-      `'depth-anything': { onnx: "models/Depth-Anything.onnx" }`,
+      `'depth-anything': { onnx: 'models/Depth-Anything.onnx' }`,
     )
     expect(read(folder, 'depth.test.ts')).toContain(`scenes('depth-anything')`)
     expect(JSON.parse(read(folder, 'package.json'))).toMatchObject({
@@ -88,7 +88,7 @@ describe('depthgate init', () => {
     const other = temporaryFolder()
     writeFileSync(join(other, 'depthgate.config.json'), '{ "models": { "midas": { "onnx": "midas.onnx" } } }')
     expect((await depthgate(['init', '--example'], other)).stdout).toContain(
-      'in depthgate.config.json, add to `models`: tiny: { onnx: "models/tiny.onnx" }',
+      "in depthgate.config.json, add to `models`: tiny: { onnx: 'models/tiny.onnx' }",
     )
   })
 
@@ -115,16 +115,23 @@ describe('depthgate init', () => {
   test.each([
     ['another file where the example has one', 'models/tiny.onnx', 'mine', "not the example's"],
     ['a package.json that is no JSON', 'package.json', '{,', 'is not JSON'],
+    ['a folder where a file belongs', '.gitignore/x', '', 'is a directory'],
     ['a config that throws', 'depthgate.config.ts', 'throw new Error("no")', 'threw while it was loaded'],
   ])('%s is an error, and nothing is written', async (_, file, text, message) => {
     const folder = temporaryFolder()
-    mkdirSync(join(folder, 'models'))
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
     writeFileSync(join(folder, file), text)
     const { code, stderr } = await depthgate(['init', '--example'], folder)
     expect(code).toBe(2)
     expect(stderr).toContain(message)
-    expect(stderr).toContain(file)
+    expect(stderr).toContain(file.replace('/x', ''))
     expect(filesOf(folder)).toEqual([file])
+  })
+
+  test('--example has a model of its own', async () => {
+    const { code, stderr } = await depthgate(['init', '--example', '--onnx', 'a.onnx'], temporaryFolder())
+    expect(code).toBe(2)
+    expect(stderr).toContain('--example or --onnx')
   })
 
   test('--json', async () => {

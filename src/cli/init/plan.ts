@@ -108,7 +108,7 @@ function packageStep({ manifest }: Project): Step {
   const todo = missing.length > 0 && {
     todo: `npm install --save-dev ${missing.join(' ')}   # with ONNXRUNTIME_NODE_INSTALL=skip nothing is downloaded for GPUs`,
   }
-  const text = manifest?.text ?? '{ "private": true, "type": "module" }\n'
+  const { text, json } = manifest ?? { text: '\n', json: { private: true, type: 'module' } }
   const { test, gate } = manifest?.scripts ?? {}
   const scripts = {
     ...((test === undefined || placeholder.test(test)) && { test: 'vitest run' }),
@@ -116,18 +116,16 @@ function packageStep({ manifest }: Project): Step {
   }
   if (Object.keys(scripts).length === 0)
     return { type: 'leave', file, reason: 'has the scripts test and gate', ...todo }
-  const content = withScripts(text, scripts)
+  const content = inTheStyleOf(text, { ...json, scripts: { ...manifest?.scripts, ...scripts } })
   return manifest
     ? { type: 'append', file, content, added: Object.keys(scripts).map(name => `script ${name}`), ...todo }
     : { type: 'write', file, content, ...todo }
 }
 
-/** package.json with more scripts; its indentation and last newline stay. */
-function withScripts(text: string, added: Record<string, string>): string {
-  const manifest = JSON.parse(text) as { scripts?: Record<string, string> }
+/** JSON with the indentation and the last newline of the text that it replaces. */
+function inTheStyleOf(text: string, json: object): string {
   const indent = /^\{\r?\n([ \t]+)/.exec(text)?.[1] ?? '  '
-  manifest.scripts = { ...manifest.scripts, ...added }
-  return JSON.stringify(manifest, null, indent) + (text.endsWith('\n') ? '\n' : '')
+  return JSON.stringify(json, null, indent) + (text.endsWith('\n') ? '\n' : '')
 }
 
 /** Adds lines that are missing; a pattern that has a line of its own, whatever it says, is left as it is. */

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { readSource } from '../../base/files.ts'
 import { parseJson } from '../../base/json.ts'
 import { configFileNames, loadConfig } from '../../gate/config.ts'
 
@@ -7,7 +8,13 @@ import { configFileNames, loadConfig } from '../../gate/config.ts'
 export interface Project {
   folder: string
   /** Text of package.json and what is in it. */
-  manifest?: { text: string; module: boolean; scripts: Record<string, string>; installed: readonly string[] }
+  manifest?: {
+    text: string
+    json: object
+    module: boolean
+    scripts: Record<string, string>
+    installed: readonly string[]
+  }
   /** The config that is there, and its models. */
   config?: { file: string; models: readonly string[] }
   vitest?: { file: string; text: string }
@@ -25,7 +32,9 @@ const vitestFiles = ['vitest', 'vite'].flatMap(name =>
 /** Looks at a folder and changes nothing. A config that cannot be loaded is an error: nothing is built on it. */
 export function lookAt(folder: string): Project {
   const read = (file: string) =>
-    existsSync(join(folder, file)) ? readFileSync(join(folder, file)) : undefined
+    existsSync(join(folder, file))
+      ? Buffer.from(readSource(join(folder, file), 'init', 'Move it away'))
+      : undefined
   const find = (files: readonly string[]) => files.find(file => existsSync(join(folder, file)))
   const config = find(configFileNames)
   const vitest = find(vitestFiles)
@@ -46,15 +55,19 @@ export function lookAt(folder: string): Project {
   }
 }
 
+interface PackageJson {
+  type?: string
+  scripts?: Record<string, string>
+  dependencies?: object
+  devDependencies?: object
+}
+
 function manifestOf(text: string, file: string): NonNullable<Project['manifest']> {
-  const { type, scripts, dependencies, devDependencies } = parseJson(text, file, 'init') as {
-    type?: string
-    scripts?: Record<string, string>
-    dependencies?: object
-    devDependencies?: object
-  }
+  const json = parseJson(text, file, 'init') as PackageJson
+  const { type, scripts, dependencies, devDependencies } = json
   return {
     text,
+    json,
     module: type === 'module',
     scripts: scripts ?? {},
     installed: Object.keys({ ...dependencies, ...devDependencies }),

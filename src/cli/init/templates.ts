@@ -5,7 +5,10 @@ export interface ModelEntry {
 }
 
 export const modelLine = ({ name, onnx }: ModelEntry): string =>
-  `${/^[a-z_][a-z0-9_]*$/.test(name) ? name : `'${name}'`}: { onnx: ${JSON.stringify(onnx)} },`
+  `${/^[a-z_][a-z0-9_]*$/.test(name) ? name : `'${name}'`}: { onnx: ${quoted(onnx)} },`
+
+/** As Biome and Prettier would write it. */
+const quoted = (text: string): string => (/['\\\n]/.test(text) ? JSON.stringify(text) : `'${text}'`)
 
 export const configText = (model: ModelEntry): string => `import { defineConfig } from 'depthgate/config'
 
