@@ -54,7 +54,7 @@ export function interrupted(
   return new Promise(done => {
     const child = spawn(process.execPath, [join(repo, 'dist/cli/main.js'), ...args], {
       cwd,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
+      env: { ...process.env, ...quiet, NO_COLOR: '1', FORCE_COLOR: undefined },
     })
     const ran: Ran = { code: -1, stdout: '', stderr: '' }
     let sent = false
