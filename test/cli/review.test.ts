@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { walk } from '../../src/cli/review.ts'
 import { loadConfig } from '../../src/gate/config.ts'
@@ -155,7 +156,7 @@ describe('depthgate review', () => {
     const said: string[] = []
     const ask = async () => answers.shift() ?? 'q'
     await walk(config, readPending(folder), ask, text => said.push(text))
-    return said.join('\n')
+    return stripVTControlCharacters(said.join('\n'))
   }
 
   test('shows figures old and new, takes a reason, and accepts', async () => {
