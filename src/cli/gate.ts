@@ -14,6 +14,7 @@ import { planText } from '../report/plan-text.ts'
 import { progressLine } from '../report/progress.ts'
 import { type ReportRequest, reportRequests, writeReports } from '../report/reports.ts'
 import { runDetails, runEnd } from '../report/run-text.ts'
+import { showBuilds } from './build-progress.ts'
 import { type Command, countOf, noPositionals, parse } from './command.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { stopOnSignal } from './interrupt.ts'
@@ -141,6 +142,7 @@ async function runCases(
   const evidence = new Map<CaseRecord, Record<string, Evidence>>()
   const problems: string[] = []
   if (names.length > 0) say(`\n${table.head()}`)
+  showBuilds()
   progress.show()
   for await (const run of runGate(config, cases, {
     attributeAll: values.attribute,

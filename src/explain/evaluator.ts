@@ -48,7 +48,8 @@ let trials = 0
 function sweep(folder: string): void {
   if (!existsSync(folder)) return
   for (const file of readdirSync(folder)) {
-    const [, pid] = /^trial-(\d+)-/.exec(file) ?? []
+    // with a dot in front: killed while it was written
+    const [, pid] = /^\.?trial-(\d+)-/.exec(file) ?? []
     if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, file), { force: true })
   }
 }
@@ -64,11 +65,11 @@ export function engineEvaluator(question: Question, variants: Variants): Evaluat
     async evaluate(recipe) {
       if (recipe === 'fp32') return withNetwork(onnx, false, 'fp32', judged)
       const path = join(folder, `trial-${process.pid}-${trials++}.onnx`)
+      const files = writeModel(path, await variants.make(recipe), { from: onnx })
       try {
-        writeModel(path, await variants.make(recipe), { from: onnx })
         return await withNetwork(path, emulated, precision, judged)
       } finally {
-        for (const file of [path, `${path}.data`]) rmSync(file, { force: true })
+        for (const file of files) rmSync(file, { force: true })
       }
     },
   }
