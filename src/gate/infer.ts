@@ -104,7 +104,8 @@ export async function requestFor(
     fusion: options.fusion ?? model.config.fusion ?? 'on',
     engine: settings,
     cache: join(model.root, '.depthgate'),
-    shape: readInput(model.golden, options.scene).shape,
+    // a plan is built for one shape; other engines take it from the tensor that they are given
+    ...(settings.engine === 'tensorrt' && { shape: readInput(model.golden, options.scene).shape }),
     ...(settings.engine === 'tensorrt' &&
       settings.typing === 'weak' && { calibration: calibrationOf(model.golden) }),
   }
