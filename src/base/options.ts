@@ -19,3 +19,16 @@ export function checkChoice(value: string | undefined, known: readonly string[],
       `${where}: ${JSON.stringify(value)} is unknown${didYouMean(String(value), known)}`,
     )
 }
+
+/** The names that a flag wants of those that there are; all without one. Throws where a wanted one is none of them. */
+export function chosenNames(
+  known: readonly string[],
+  wanted: readonly string[] | undefined,
+  flag: string,
+  code: string,
+): readonly string[] {
+  for (const name of wanted ?? [])
+    if (!known.includes(name))
+      throw new DepthgateError(code, `${flag} ${name}: matches nothing${didYouMean(name, known)}`)
+  return wanted ?? known
+}

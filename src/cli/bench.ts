@@ -2,8 +2,7 @@ import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
-import { didYouMean } from '../base/names.ts'
-import { checkChoice } from '../base/options.ts'
+import { checkChoice, chosenNames } from '../base/options.ts'
 import { type Precision, precisions } from '../engines/engine.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { pytorchPrecisions } from '../engines/pytorch/session.ts'
@@ -65,7 +64,7 @@ Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could 
     checkChoice(values.transfers, transfers, '--transfers')
     for (const precision of values.precision ?? []) checkChoice(precision, precisions, '--precision')
     const config = loadConfig(values.config)
-    const names = chosen(Object.keys(config.config.models), values.model, '--model')
+    const names = chosenNames(Object.keys(config.config.models), values.model, '--model', 'bench')
     const timing = {
       seconds: numberOf('--seconds', values.seconds),
       warmup: numberOf('--warmup', values.warmup),
@@ -82,10 +81,14 @@ Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could 
     }
     for (const name of names) {
       const model = findModel(config, name)
-      const options = { scenes: chosen(sceneNames(model), values.scene, '--scene'), timing, rebuilds }
+      const options = {
+        scenes: chosenNames(sceneNames(model), values.scene, '--scene', 'bench'),
+        timing,
+        rebuilds,
+      }
       if (values.pytorch !== undefined)
         for (const row of pytorchRows(model, values, options)) done(await row())
-      for (const engine of chosen(enginesOf(model), values.engine, '--engine'))
+      for (const engine of chosenNames(enginesOf(model), values.engine, '--engine', 'bench'))
         for (const precision of precisionsOf(model, engine))
           if (values.precision?.includes(precision) ?? true)
             done(await benchCase(model, engine, precision, options))
@@ -107,17 +110,6 @@ Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could 
     if (!rows.some(({ type }) => type === 'measured')) return 2
     return recommend && groups.some(({ recommended }) => recommended === undefined) ? 1 : 0
   },
-}
-
-function chosen(
-  known: readonly string[],
-  wanted: readonly string[] | undefined,
-  flag: string,
-): readonly string[] {
-  for (const name of wanted ?? [])
-    if (!known.includes(name))
-      throw new DepthgateError('bench', `${flag} ${name}: matches nothing${didYouMean(name, known)}`)
-  return wanted ?? known
 }
 
 function pytorchRows(

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { createRequire } from 'node:module'
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
+import { version } from '../base/version.ts'
 import { terminal } from '../report/escape.ts'
 import { fromHere } from '../report/phrase.ts'
 import type { Command } from './command.ts'
@@ -31,7 +31,7 @@ const verbs: Record<string, () => Promise<Command>> = {
 
 async function main([verb, ...args]: string[]): Promise<number> {
   if (verb === '--version' || verb === '-v') {
-    console.log((createRequire(import.meta.url)('../../package.json') as { version: string }).version)
+    console.log(version)
     return 0
   }
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {

@@ -1,5 +1,5 @@
 import type { PlanFigure, PlannedNode, PrecisionPlan } from '../gate/precision-plan.ts'
-import { recipeText } from '../gate/variant.ts'
+import { recipeText } from '../gate/recipe.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import type { Question, Worst } from './evaluator.ts'
 import type { MendedUnit, Mending } from './mend.ts'

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { sha256, sha256File } from '../base/files.ts'
 import { honestLine } from '../base/json.ts'
 import type { Fingerprint } from '../engines/engine.ts'
-import { recipeText } from '../gate/variant.ts'
+import { recipeText } from '../gate/recipe.ts'
 import {
   type Evaluator,
   engineEvaluator,

@@ -11,7 +11,7 @@ import { planQuantization } from '../precision/quantize-plan.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision, sceneNames } from './config.ts'
-import type { QuantizedRecipe } from './recipe.ts'
+import { type QuantizedRecipe, recipeText } from './recipe.ts'
 
 /** How ranges are found where the recipe does not say. */
 const defaultMethod = { int8: 'percentile', fp8: 'min-max' } as const
@@ -74,13 +74,10 @@ export function quantizeKey(
   recipe: QuantizedRecipe = chosenRecipe(model, precision).recipe,
 ): string[] {
   const inputs = model.golden.manifest.scenes
-  const told = JSON.stringify(recipe, (_key, value) =>
-    value instanceof RegExp || typeof value === 'function' ? String(value) : value,
-  )
   const scenes = calibrationScenes(model, precision, recipe)
   return [
     precision,
-    told,
+    recipeText(recipe),
     JSON.stringify(model.golden.manifest.input),
     ...scenes.map(scene => inputs[scene]!.input.sha256),
   ]

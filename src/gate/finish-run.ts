@@ -1,15 +1,12 @@
-import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { inCi } from '../base/ci.ts'
+import { version } from '../base/version.ts'
 import { type Environment, environmentOf } from './baseline-file.ts'
 import type { LoadedConfig } from './config.ts'
 import { findObsolete } from './obsolete.ts'
 import { nameOf, type Plan } from './plan.ts'
 import { summariseQuality } from './quality.ts'
 import { type CaseRecord, type RunFilter, type RunHeader, type RunRecord, runVersion } from './run-record.ts'
-
-/** Of depthgate. */
-export const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 
 interface Finished {
   id: string

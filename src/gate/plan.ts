@@ -1,5 +1,5 @@
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { didYouMean } from '../base/names.ts'
+import { chosenNames } from '../base/options.ts'
 import type { Precision } from '../engines/engine.ts'
 import { strayFiles } from '../golden/store.ts'
 import { enginesOf, findModel, type LoadedConfig, type Model, precisionsOf, sceneNames } from './config.ts'
@@ -37,7 +37,7 @@ export function nameOf({ model, scene, precision, engine }: Case): CaseName {
 export function planGate(config: LoadedConfig, filter: RunFilter = {}): Plan {
   const plan: Plan = { cases: [], broken: [], remarks: [] }
   const known = { engines: new Set<string>(), precisions: new Set<string>(), scenes: new Set<string>() }
-  for (const name of chosen(Object.keys(config.config.models), filter.models, '--model')) {
+  for (const name of chosenNames(Object.keys(config.config.models), filter.models, '--model', 'gate')) {
     try {
       const model = findModel(config, name)
       checkTruth(model)
@@ -65,9 +65,9 @@ export function planGate(config: LoadedConfig, filter: RunFilter = {}): Plan {
   )
   // of a model that could not be planned nobody knows what it has
   if (plan.broken.length === 0) {
-    chosen([...known.engines], filter.engines, '--engine')
-    chosen([...known.precisions], filter.precisions, '--precision')
-    chosen([...known.scenes], filter.scenes, '--scene')
+    chosenNames([...known.engines], filter.engines, '--engine', 'gate')
+    chosenNames([...known.precisions], filter.precisions, '--precision', 'gate')
+    chosenNames([...known.scenes], filter.scenes, '--scene', 'gate')
     if (plan.cases.length === 0)
       throw new DepthgateError(
         'gate',
@@ -84,17 +84,6 @@ function casesOf(model: Model): Case[] {
       sceneNames(model).map(scene => ({ model, scene, precision, engine })),
     ),
   )
-}
-
-function chosen(
-  known: readonly string[],
-  wanted: readonly string[] | undefined,
-  flag: string,
-): readonly string[] {
-  for (const name of wanted ?? [])
-    if (!known.includes(name))
-      throw new DepthgateError('gate', `${flag} ${name}: matches nothing${didYouMean(name, known)}`)
-  return wanted ?? known
 }
 
 function matching(cases: readonly Case[], grep: string): Case[] {

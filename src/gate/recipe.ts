@@ -52,3 +52,10 @@ export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
 export function sumsInFp16({ accumulate }: ReducedRecipe): boolean {
   return accumulate === 'fp16' || (typeof accumulate === 'object' && accumulate.rest === 'fp16')
 }
+
+/** A recipe as text, for keys; a RegExp would be `{}` in JSON, and a function nothing. */
+export function recipeText(recipe: ReducedRecipe | QuantizedRecipe): string {
+  return JSON.stringify(recipe, (_key, value) =>
+    value instanceof RegExp || typeof value === 'function' ? String(value) : value,
+  )
+}

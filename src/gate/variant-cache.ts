@@ -1,13 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { sha256, writeWhole } from '../base/files.ts'
+import { version } from '../base/version.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import { writeModel } from '../onnx/write.ts'
-
-/** Another depthgate may make the same variant otherwise: its entries are left alone. */
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 
 /** A model that can be made anew at any time. */
 export interface Entry<Facts> {
@@ -28,6 +25,7 @@ export interface Entry<Facts> {
  */
 export async function cachedModel<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts }> {
   const { folder, name, key, source, make } = entry
+  // another depthgate may make the same variant otherwise: its entries are left alone
   const path = join(folder, `${name}-${sha256([version, ...key].join('\n')).slice(0, 32)}.onnx`)
   const found = sealed<Facts>(path)
   if (found) return { path, facts: found.facts }

@@ -9,7 +9,7 @@ import { quantized, quantizeKey } from './calibrate.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { makeReduced, type VariantFacts } from './make-variant.ts'
-import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
+import { type ReducedRecipe, recipeText } from './recipe.ts'
 import { cachedModel, type Entry } from './variant-cache.ts'
 
 /** The file that an engine loads for a precision. */
@@ -110,11 +110,6 @@ function once<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts 
     making.set(key, made)
   }
   return made
-}
-
-/** A recipe as text; a RegExp would be `{}` in JSON. */
-export function recipeText(recipe: ReducedRecipe | QuantizedRecipe): string {
-  return JSON.stringify(recipe, (_key, value) => (value instanceof RegExp ? String(value) : value))
 }
 
 function factNotes(format: RoundedFormat, { clamped, flushed, summed }: VariantFacts): string[] {

@@ -155,16 +155,19 @@ export function worstText({ worst, kind }: MapVerdict): string[] {
   ]
 }
 
-export function countsText({ counts }: MapVerdict): string {
+export function countsText(verdict: MapVerdict): string {
+  return colors.dim(countsWords(verdict))
+}
+
+/** How many pixels were compared, and why others were not; without colours. */
+export function countsWords({ counts }: MapVerdict): string {
   const left = [
     [counts.goldenNonFinite, 'not finite in the golden'],
     [counts.outside, 'outside the range'],
     [counts.masked, 'masked'],
   ].filter(([count]) => count !== 0)
   const without = left.map(([count, why]) => `${count} ${why}`).join(', ')
-  return colors.dim(
-    `${counts.compared} of ${counts.pixels} pixels compared${without && ` (left out: ${without})`}`,
-  )
+  return `${counts.compared} of ${counts.pixels} pixels compared${without && ` (left out: ${without})`}`
 }
 
 function withUnit(value: number, name: LimitName | MetricName, kind: OutputKind): string {

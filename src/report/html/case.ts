@@ -4,6 +4,7 @@ import type { FovVerdict, LimitResult, MapVerdict, Verdict } from '../../gate/ve
 import { unitOf } from '../../golden/kinds.ts'
 import { catalogue, type MetricName } from '../../metrics/index.ts'
 import { changeText } from '../baseline-text.ts'
+import { countsWords } from '../phrase.ts'
 import {
   boundText,
   nearestLimit,
@@ -87,15 +88,9 @@ function byUse(a: LimitResult, b: LimitResult): number {
   return a.used === b.used ? 0 : b.used - a.used
 }
 
-function countsText({ counts }: MapVerdict): string {
-  const left = [
-    [counts.goldenNonFinite, 'not finite in the golden'],
-    [counts.outside, 'outside the range'],
-    [counts.masked, 'masked'],
-  ].filter(([count]) => count !== 0)
-  const without = left.map(([count, why]) => `${count} ${why}`).join(', ')
-  const odd = counts.actualNonFinite > 0 ? `; ${counts.actualNonFinite} of the engine are not finite` : ''
-  return `${counts.compared} of ${counts.pixels} pixels compared${without && ` (left out: ${without})`}${odd}`
+function countsText(verdict: MapVerdict): string {
+  const { actualNonFinite } = verdict.counts
+  return `${countsWords(verdict)}${actualNonFinite > 0 ? `; ${actualNonFinite} of the engine are not finite` : ''}`
 }
 
 function distributionHtml({ figures, scale }: MapView, verdict: MapVerdict): Html {
