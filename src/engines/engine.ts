@@ -2,6 +2,7 @@ import type { NdArray } from 'ndarray'
 import type { FloatArray } from '../depth/depth-map.ts'
 import type { EngineSettings } from './settings.ts'
 import type { Layers } from './tensorrt/layers.ts'
+import type { LayerTimes, ProfileRequest } from './tensorrt/profile.ts'
 import type { RawTiming, TimingRequest } from './timing.ts'
 
 export const precisions = ['fp32', 'tf32', 'fp16', 'bf16', 'int8', 'fp8'] as const
@@ -85,6 +86,8 @@ export interface Engine {
   run(tensor: NdArray<FloatArray>, fetch: readonly string[], input?: string): Promise<EngineRun>
   /** Times the network on a tensor, where the engine can be timed. */
   time?(tensor: NdArray<FloatArray>, settings: TimingRequest): Promise<RawTiming>
+  /** Times each layer of the plan on a tensor, where the plan was built here. */
+  profile?(tensor: NdArray<FloatArray>, settings: ProfileRequest): Promise<LayerTimes>
   release(): Promise<void>
 }
 

@@ -1,5 +1,6 @@
 import { readInput } from '../golden/store.ts'
 import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluator.ts'
+import type { LayerMap } from './layer-map.ts'
 import { everywhere, levelsOf } from './levels.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
@@ -40,6 +41,22 @@ export interface Explanation {
   units: UnitCost[]
   sensitivity: Sensitivity
   trials: { run: number; remembered: number }
+  /** What TensorRT made of the nodes in the format, and what each layer takes; where the output is judged there. */
+  layers?: LayerMap
+  /** How tensors were looked at on TensorRT itself: `NodeError.onEngine` holds what was found. */
+  probed?: Probed
+}
+
+/** Tensors are kept whole to look at them, which takes fusion apart. */
+export interface Probed {
+  /** Tensors that were fetched, of those that the format changes. */
+  tensors: number
+  of: number
+  /** The output's error as the plan runs, and with its tensors kept whole. */
+  fused: Worst
+  apart: Worst
+  /** Whether the two are so far apart that what was found is not what the plan does: then it is fusion. */
+  changed: boolean
 }
 
 export interface ExplainOptions {

@@ -22,6 +22,8 @@ export interface NodeError {
   accumulated: TensorError
   /** What summing in FP16 adds to the local error, of FP32's root mean square; only of products summed so. */
   sums?: number
+  /** The accumulated error on the engine that the output is judged on, where that can be looked into. */
+  onEngine?: TensorError
 }
 
 /**

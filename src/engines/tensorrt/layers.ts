@@ -11,19 +11,26 @@ export interface Layers {
   formats: Record<string, number>
 }
 
-interface InspectedLayer {
+interface Told {
   Name?: string
   LayerType?: string
   Metadata?: string
   Outputs?: { 'Format/Datatype'?: string; Format?: string; Datatype?: string }[]
 }
 
+/** One layer of a plan. */
+export interface InspectedLayer {
+  name: string
+  /** Empty of a plan built without detailed profiling. */
+  type: string
+  /** Names of the nodes of the ONNX that it does the work of. */
+  nodes: string[]
+}
+
 /** Sums up the inspector's JSON. A plan built without detailed profiling names its layers and no more. */
 export function summarise(inspection: unknown): Layers {
-  const layers = ((inspection as { Layers?: unknown[] }).Layers ?? []).map(layer =>
-    typeof layer === 'string' ? { Name: layer } : (layer as InspectedLayer),
-  )
-  const nodes = layers.map(layer => ({ layer: layer.Name ?? '', nodes: nodesOf(layer) }))
+  const layers = toldLayers(inspection)
+  const nodes = layers.map(layer => ({ layer: layer.Name ?? '', nodes: namedNodes(layer).length }))
   const fused = nodes.filter(layer => layer.nodes > 1)
   return {
     layers: layers.length,
@@ -38,10 +45,33 @@ export function summarise(inspection: unknown): Layers {
   }
 }
 
+/** Every layer that the inspector's JSON tells of, in its order. A copy into another layout belongs to the layer that needs it. */
+export function inspectedLayers(inspection: unknown): InspectedLayer[] {
+  const layers = toldLayers(inspection).map(layer => ({
+    name: layer.Name ?? '',
+    type: layer.LayerType ?? '',
+    nodes: namedNodes(layer),
+  }))
+  const known = new Map(layers.map(layer => [layer.name, layer.nodes]))
+  return layers.map(layer => {
+    const [, served] = /^Reformatting CopyNode for (?:In|Out)put Tensor \d+ to (.+)$/.exec(layer.name) ?? []
+    return served === undefined ? layer : { ...layer, nodes: known.get(served) ?? served.split(' + ') }
+  })
+}
+
+function toldLayers(inspection: unknown): Told[] {
+  return ((inspection as { Layers?: unknown[] }).Layers ?? []).map(layer =>
+    typeof layer === 'string' ? { Name: layer } : (layer as Told),
+  )
+}
+
 /** Nodes of the ONNX that a layer does the work of: its metadata names them, else its name joins theirs. */
-function nodesOf({ Metadata, Name = '' }: InspectedLayer): number {
-  const named = new Set(Metadata?.match(/\[ONNX Layer: [^\]]*\]/g) ?? [])
-  return named.size > 0 ? named.size : Name.split(' + ').length
+function namedNodes({ Metadata = '', Name = '' }: Told): string[] {
+  // "[ONNX Layer: /a]" one behind another, with separators of ASCII between some; a name may hold brackets itself
+  const named = Metadata.split(/[\x1e\x1f]|(?<=\])(?=\[ONNX Layer: )/).flatMap(
+    part => /\[ONNX Layer: (.*)\]/.exec(part)?.[1] ?? [],
+  )
+  return named.length > 0 ? [...new Set(named)] : Name.split(' + ')
 }
 
 function count(values: readonly string[]): Record<string, number> {

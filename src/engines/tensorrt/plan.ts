@@ -140,7 +140,7 @@ function sealOf(path: string): string {
 }
 
 /** Where the inspector's whole text lies. */
-function layersOf(path: string): string {
+export function layersOf(path: string): string {
   return path.replace(/\.plan$/, '.layers.json')
 }
 

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import ndarray, { type NdArray } from 'ndarray'
 import { DepthgateError } from '../../base/errors.ts'
 import { sha256File } from '../../base/files.ts'
+import { parseJson } from '../../base/json.ts'
 import type { FloatArray } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { hashOnnx } from '../../onnx/hash.ts'
@@ -11,7 +12,8 @@ import type { TensorrtSettings } from '../settings.ts'
 import type { RawTiming, TimingRequest } from '../timing.ts'
 import type { WireArray } from '../worker/frames.ts'
 import type { Answer, Message, WorkerProcess } from '../worker/worker-process.ts'
-import { planFor, prebuiltPlan } from './plan.ts'
+import { layersOf, planFor, prebuiltPlan } from './plan.ts'
+import { type LayerTimes, layerTimes, type ProfileRequest, type RawProfile } from './profile.ts'
 import { type Host, workerOrError } from './workers.ts'
 
 /** What a worker tells of a plan that it has loaded. */
@@ -72,6 +74,7 @@ export async function loadTensorrt(request: EngineRequest): Promise<Engine> {
     deviceBytes: current.loaded.deviceBytes,
     run,
     time,
+    ...(!prebuilt && { profile }),
     release: async () => {
       if (current.process.alive)
         await current.process.request({ type: 'free', session: current.loaded.session })
@@ -128,6 +131,13 @@ export async function loadTensorrt(request: EngineRequest): Promise<Engine> {
       wireOf(feed.name, tensor),
     ])
     return facts as unknown as RawTiming
+  }
+
+  async function profile(tensor: NdArray<FloatArray>, settings: ProfileRequest): Promise<LayerTimes> {
+    const feed = feedPort(file, inputs, tensor, undefined)
+    const { facts } = await ask({ type: 'profile', ...settings }, [wireOf(feed.name, tensor)])
+    const told = layersOf(path)
+    return layerTimes(facts as unknown as RawProfile, parseJson(readFileSync(told, 'utf8'), told, 'tensorrt'))
   }
 }
 

@@ -80,10 +80,21 @@ def time(request, arrays, progress):
     return timing.measure_session(session, state["nvml"], request)
 
 
+def profile(request, arrays, progress):
+    from depthgate_worker import profiling
+
+    session = session_of(request)
+    names = [array["name"] for array in request.get("arrays", [])]
+    session.feed(dict(zip(names, arrays)))
+    return profiling.profile_session(session, request)
+
+
 def free(request, arrays, progress):
     session_of(request).free()
     del state["sessions"][request["session"]]
     return {}
 
 
-server.serve({"hello": hello, "build": build, "load": load, "run": run, "time": time, "free": free})
+server.serve(
+    {"hello": hello, "build": build, "load": load, "run": run, "time": time, "profile": profile, "free": free}
+)
