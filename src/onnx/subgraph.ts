@@ -6,15 +6,17 @@ import {
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
+  type TensorProto_DataType,
+  type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './gen/onnx_pb.ts'
 import { capturedBy, producersOf, tensorNames } from './graph.ts'
-import { inferTypes } from './types.ts'
+import { inferTypes, type TypeTable } from './types.ts'
 
 /**
  * The part of a model that computes `outputs` from `inputs`, tensors of the main graph, as a model of its own. Nodes and
  * weights are shared with the model, not copied; the order of nodes is kept.
- * @param shapeOf lengths of axes for the new inputs; they are left open where they are not known
+ * @param shapeOf lengths of axes for the new inputs; they are left open where they are not known. Inputs of the model stay as they are
  * @throws DepthgateError where a tensor is not there, or where an output needs an input of the model that is not given
  */
 export function subgraph(
@@ -50,21 +52,33 @@ export function subgraph(
         `${file}: ${outputs.join(', ')} needs the input ${name}, which the part does not have`,
       )
   }
-  const { typeOf } = inferTypes(model)
+  return partOf(model, { nodes, inputs, outputs }, inferTypes(model).typeOf, shapeOf)
+}
+
+/** Some nodes of a model's main graph, what they read from outside, and what of theirs is wanted. */
+export interface Part {
+  nodes: ReadonlySet<NodeProto>
+  inputs: readonly string[]
+  outputs: readonly string[]
+}
+
+/** Some nodes as a model of their own, with the weights that they read. Nodes and weights are shared, not copied. */
+export function partOf(
+  model: ModelProto,
+  { nodes, inputs, outputs }: Part,
+  typeOf: TypeTable['typeOf'],
+  shapeOf: (tensor: string) => readonly (number | string)[] | undefined = () => undefined,
+): ModelProto {
+  const graph = model.graph!
+  const node = graph.node.filter(each => nodes.has(each))
+  const read = new Set(node.flatMap(each => [...each.input, ...capturedBy(each)]))
+  for (const name of outputs) read.add(name)
+  for (const name of inputs) read.delete(name)
+  const written = new Set(node.flatMap(({ output }) => output))
+  const declared = new Map(graph.input.map(port => [port.name, port]))
   const port = (name: string) => {
-    const elemType = typeOf(name)
-    const dim = shapeOf(name)?.map(length => ({
-      value:
-        typeof length === 'number'
-          ? ({ case: 'dimValue', value: BigInt(length) } as const)
-          : ({ case: 'dimParam', value: length } as const),
-    }))
-    return create(ValueInfoProtoSchema, {
-      name,
-      ...(typeof elemType === 'number' && {
-        type: { value: { case: 'tensorType', value: { elemType, ...(dim && { shape: { dim } }) } } },
-      }),
-    })
+    const type = typeOf(name)
+    return portOf(name, typeof type === 'number' ? type : undefined, shapeOf(name))
   }
   return create(ModelProtoSchema, {
     irVersion: model.irVersion,
@@ -72,12 +86,32 @@ export function subgraph(
     functions: model.functions,
     graph: create(GraphProtoSchema, {
       name: graph.name,
-      node: graph.node.filter(node => nodes.has(node)),
-      initializer: graph.initializer.filter(({ name }) => needed.has(name)),
-      sparseInitializer: graph.sparseInitializer.filter(({ values }) => needed.has(values?.name ?? '')),
-      valueInfo: graph.valueInfo.filter(({ name }) => needed.has(name)),
-      input: inputs.map(port),
+      node,
+      initializer: graph.initializer.filter(({ name }) => read.has(name)),
+      sparseInitializer: graph.sparseInitializer.filter(({ values }) => read.has(values?.name ?? '')),
+      valueInfo: graph.valueInfo.filter(({ name }) => written.has(name)),
+      input: inputs.map(name => declared.get(name) ?? port(name)),
       output: outputs.map(port),
+    }),
+  })
+}
+
+/** An input or output of a graph. What is not known of it is left open. */
+export function portOf(
+  name: string,
+  elemType?: TensorProto_DataType,
+  shape?: readonly (number | string)[],
+): ValueInfoProto {
+  const dim = shape?.map(length => ({
+    value:
+      typeof length === 'number'
+        ? ({ case: 'dimValue', value: BigInt(length) } as const)
+        : ({ case: 'dimParam', value: length } as const),
+  }))
+  return create(ValueInfoProtoSchema, {
+    name,
+    ...(elemType !== undefined && {
+      type: { value: { case: 'tensorType', value: { elemType, ...(dim && { shape: { dim } }) } } },
     }),
   })
 }

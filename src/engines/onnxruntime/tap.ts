@@ -3,7 +3,10 @@ import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'
 import { type FloatArray, formatShape } from '../../depth/depth-map.ts'
 import type { ModelProto } from '../../onnx/gen/onnx_pb.ts'
-import { checkTaps, encodeTapped } from '../../onnx/taps.ts'
+import { encodeModel } from '../../onnx/model.ts'
+import { type Stretch, stretchesOf } from '../../onnx/stretches.ts'
+import { partOf } from '../../onnx/subgraph.ts'
+import { checkTaps, exchanged } from '../../onnx/taps.ts'
 import { loadPieces } from './memory.ts'
 import { floats } from './session.ts'
 import { tensorShapes } from './shapes.ts'
@@ -15,15 +18,25 @@ export interface TapInput {
 }
 
 export interface TapOptions {
-  /** What the tensors fetched in one run may come to. */
+  /** What the tensors fetched in one run may come to, and what is kept between two runs for all inputs. */
   batchBytes?: number
+  /** Called after each run with how far the tapping is; what it throws ends it. */
+  onBatch?: (progress: TapProgress) => void
+}
+
+/** How far tapping is, in bytes of tensors handed over. */
+export interface TapProgress {
+  done: number
+  all: number
 }
 
 /**
  * Runs an FP32 model on inputs and hands over what its tensors hold. Outputs of a network stay in memory until a run
- * ends, and a network of full size writes thousands of tensors of 100 MB: so they are fetched in batches, each by a model
- * of its own that is loaded once and run on every input. Sizes come from ONNX Runtime's shape inference; a tensor whose
- * size it cannot tell before a run is taken for an eighth of a batch.
+ * ends, and a network of full size writes thousands of tensors of 100 MB: so they are fetched in batches, in the order
+ * given. Each batch is a stretch of the network, loaded with the weights that it reads, and goes on from what those before
+ * have computed: no node runs twice. Inputs go through the network together as far as what is kept for them allows. Sizes
+ * come from ONNX Runtime's shape inference; a tensor whose size it cannot tell before a run is taken for an eighth of a
+ * batch.
  * @param file how errors call the model; external data lie beside it
  * @param receive gets every tensor of every input once, in no order that can be relied upon
  */
@@ -33,19 +46,49 @@ export async function tap(
   inputs: readonly TapInput[],
   receive: (tensor: string, input: string, values: NdArray<FloatArray>) => void,
   file: string,
-  { batchBytes = 2 ** 28 }: TapOptions = {},
+  { batchBytes = 2 ** 28, onBatch = () => {} }: TapOptions = {},
 ): Promise<void> {
-  checkTaps(model, tensors, file)
-  const batches = batchesOf(await sizesOf(model, tensors, batchBytes / 8, file), batchBytes)
-  for (const [index, batch] of batches.entries()) {
-    const session = await loadPieces(encodeTapped(model, batch), file)
-    try {
-      for (const input of inputs) {
-        const results = await run(session, input, batch, `${file}: batch ${index + 1} of ${batches.length}`)
-        for (const name of batch) receive(name, input.name, floats(results[name] as ort.Tensor))
+  const typeOf = checkTaps(model, tensors, file)
+  const feed = feedOf(model, file)
+  const shapes = await tensorShapes(model, file, inputs[0]?.read().shape)
+  const bytesOf = (name: string) => sizeOf(shapes.get(name), batchBytes / 8)
+  const batches = batchesOf(
+    tensors.map(name => ({ name, bytes: bytesOf(name) })),
+    batchBytes,
+  )
+  const constants = new Set(
+    model.graph!.node.filter(({ opType }) => opType === 'Constant').flatMap(({ output }) => output),
+  )
+  const stretches = stretchesOf(
+    model.graph!,
+    batches,
+    name => exchanged.has(typeOf(name)) && !constants.has(name),
+  )
+  const together = Math.max(1, Math.floor(batchBytes / mostKept(stretches, bytesOf)))
+  const progress = { done: 0, all: inputs.length * tensors.reduce((sum, name) => sum + bytesOf(name), 0) }
+  for (let first = 0; first < inputs.length; first += together) {
+    const group = inputs.slice(first, first + together).map(({ name, read }) => {
+      const { data, shape } = read()
+      const tensor = new ort.Tensor('float32', data as Float32Array, shape)
+      return { name, shape, known: new Map([[feed, tensor as ort.Tensor]]) }
+    })
+    for (const [index, stretch] of stretches.entries()) {
+      const { wanted, outputs, done } = stretch
+      const session =
+        outputs.length > 0 ? await loadPieces(encodeModel(partOf(model, stretch, typeOf)), file) : undefined
+      try {
+        for (const { name, shape, known } of group) {
+          const where = `batch ${index + 1} of ${stretches.length}`
+          const fault = `${file}: ${where}: ONNX Runtime failed on ${name} (${formatShape(shape)})`
+          if (session) await run(session, known, outputs, fault)
+          for (const tensor of wanted) receive(tensor, name, floats(known.get(tensor)!))
+          for (const tensor of done) known.delete(tensor)
+          progress.done += wanted.reduce((sum, tensor) => sum + bytesOf(tensor), 0)
+          onBatch(progress)
+        }
+      } finally {
+        await session?.release()
       }
-    } finally {
-      await session.release()
     }
   }
 }
@@ -65,44 +108,49 @@ export function batchesOf(tensors: readonly { name: string; bytes: number }[], b
   return batches
 }
 
-/** What tensors take as float32. */
-async function sizesOf(
-  model: ModelProto,
-  tensors: readonly string[],
-  unknown: number,
-  file: string,
-): Promise<{ name: string; bytes: number }[]> {
-  const shapes = await tensorShapes(model, file, tensors)
-  return tensors.map(name => {
-    const bytes = shapes.get(name)!.reduce<number>((product, length) => product * Number(length), 4)
-    // the length of an axis that is not known is a name
-    return { name, bytes: Number.isNaN(bytes) ? unknown : bytes }
-  })
+/** What a tensor takes as float32; `unknown` where an axis has a name in the place of a length. */
+function sizeOf(shape: readonly (number | string)[] | undefined, unknown: number): number {
+  if (!shape || shape.some(length => typeof length === 'string')) return unknown
+  return (shape as readonly number[]).reduce((product, length) => product * length, 4)
 }
 
+/** The most that is kept between two stretches for one input. */
+function mostKept(stretches: readonly Stretch[], bytesOf: (tensor: string) => number): number {
+  let [kept, most] = [0, 1]
+  const made = new Set<string>()
+  for (const { inputs, outputs, done } of stretches) {
+    for (const name of [...inputs, ...outputs]) if (!made.has(name)) kept += bytesOf(name)
+    for (const name of [...inputs, ...outputs]) made.add(name)
+    for (const name of done) if (made.has(name)) kept -= bytesOf(name)
+    most = Math.max(most, kept)
+  }
+  return most
+}
+
+/** The name of the network's one input. */
+function feedOf({ graph }: ModelProto, file: string): string {
+  const weights = new Set(graph!.initializer.map(({ name }) => name))
+  const names = graph!.input.map(({ name }) => name).filter(name => !weights.has(name))
+  const [name, ...more] = names
+  if (name !== undefined && more.length === 0) return name
+  throw new DepthgateError(
+    'onnx',
+    `${file}: has the inputs ${names.join(', ') || 'none'}, expected one. Export the model with one input`,
+  )
+}
+
+/** Runs a stretch on what is known of an input, and adds what it computes. */
 async function run(
   session: ort.InferenceSession,
-  { name, read }: TapInput,
+  known: Map<string, ort.Tensor>,
   fetch: readonly string[],
-  where: string,
-): Promise<ort.InferenceSession.OnnxValueMapType> {
-  const { inputNames } = session
-  if (inputNames.length !== 1)
-    throw new DepthgateError(
-      'onnx',
-      `${where}: has the inputs ${inputNames.join(', ') || 'none'}, expected one. Export the model with one input`,
-    )
-  const { data, shape } = read()
+  fault: string,
+): Promise<void> {
+  const feeds = Object.fromEntries(session.inputNames.map(name => [name, known.get(name)!]))
   try {
-    return await session.run(
-      { [inputNames[0]!]: new ort.Tensor('float32', data as Float32Array, shape) },
-      fetch,
-    )
+    const results = await session.run(feeds, [...fetch])
+    for (const name of fetch) known.set(name, results[name] as ort.Tensor)
   } catch (cause) {
-    throw new DepthgateError(
-      'engine',
-      `${where}: ONNX Runtime failed on ${name} (${formatShape(shape)}): ${messageOf(cause)}`,
-      { cause },
-    )
+    throw new DepthgateError('engine', `${fault}: ${messageOf(cause)}`, { cause })
   }
 }
