@@ -7,12 +7,17 @@ export interface Gpu {
   computeCapability: string
 }
 
+/** What nvidia-smi calls the GPU that CUDA counts as `device`: CUDA counts those alone that the variable names. */
+export function smiName(device: number, visible = process.env.CUDA_VISIBLE_DEVICES): string {
+  return visible?.split(',')[device]?.trim() ?? String(device)
+}
+
 /** The GPU of a number, or why it is not known. */
 export function gpuFacts(device: number): Gpu | { reason: string } {
   try {
     const said = execFileSync(
       'nvidia-smi',
-      ['--query-gpu=name,driver_version,compute_cap', '--format=csv,noheader', '-i', String(device)],
+      ['--query-gpu=name,driver_version,compute_cap', '--format=csv,noheader', '-i', smiName(device)],
       { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 },
     )
     const [name = '', driver = '', computeCapability = ''] = said.trim().split(/,\s*/)

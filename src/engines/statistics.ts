@@ -13,11 +13,15 @@ export interface Timing {
   variation: number
   /** Inferences per second, one behind another. */
   throughput: number
+  /** Whether the GPU waited until each was enqueued whole, so that no time of the host's is in it. */
+  held: boolean
   /** What the host takes to enqueue one. */
   host: number
+  /** From the call to the end of the wait: what a caller sees. */
+  called: number
   /** Why the figures may not be believed; empty where they may. */
   unstable: string[]
-  /** The host takes so long to enqueue that the GPU waits for it. */
+  /** The host takes so long to enqueue that the GPU waits for it, unless it is held back. */
   hostBound: boolean
   before: GpuState
   after: GpuState
@@ -32,15 +36,12 @@ const heat = 5
 const clockShare = 0.02
 
 /** Sums up what was read off. Pure. */
-export function statistics({ gpu, host, queued, before, after }: RawTiming): Timing {
-  const sorted = [...gpu].sort((a, b) => a - b)
+export function statistics({ gpu, held, host, called, queued, before, after }: RawTiming): Timing {
+  const sorted = ascending(gpu)
   const mean = gpu.reduce((sum, time) => sum + time, 0) / gpu.length
   const variation = Math.sqrt(gpu.reduce((sum, time) => sum + (time - mean) ** 2, 0) / gpu.length) / mean
   const median = quantile(sorted, 0.5)
-  const hostMedian = quantile(
-    [...host].sort((a, b) => a - b),
-    0.5,
-  )
+  const hostMedian = quantile(ascending(host), 0.5)
   return {
     count: gpu.length,
     min: sorted[0]!,
@@ -51,12 +52,18 @@ export function statistics({ gpu, host, queued, before, after }: RawTiming): Tim
     mean,
     variation,
     throughput: 1000 / queued,
+    held,
     host: hostMedian,
+    called: quantile(ascending(called), 0.5),
     unstable: unsteadiness(variation, before, after),
     hostBound: host.length > 0 && hostMedian > hostShare * median,
     before,
     after,
   }
+}
+
+function ascending(values: readonly number[]): number[] {
+  return [...values].sort((a, b) => a - b)
 }
 
 /** Of sorted values, between the two nearest ranks. */

@@ -49,15 +49,19 @@ export async function wallTiming(
   )
     gpu.push((await run()).milliseconds)
   const queued = (performance.now() - start) / gpu.length
-  return { gpu, host: [], queued, before: unknown, after: unknown }
+  return { gpu, held: false, host: [], called: gpu, queued, before: unknown, after: unknown }
 }
 
 /** What was read off, in milliseconds. */
 export interface RawTiming {
   /** Of each inference, between two CUDA events around it; each was waited for. Wall time where there is no GPU. */
   gpu: number[]
+  /** Whether the stream was held back until each was enqueued whole: `gpu` then has no time of the host's in it. */
+  held: boolean
   /** What the host took to enqueue each. */
   host: number[]
+  /** Of some, from the call to the end of the wait: what a caller sees. */
+  called: number[]
   /** Mean of an inference when they stand one behind another. */
   queued: number
   before: GpuState

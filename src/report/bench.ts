@@ -117,7 +117,7 @@ function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined
     ...('median' in row.graph ? [{ row, kind: 'graph', timing: row.graph }] : []),
   ])
   return [
-    'Latency: median of single inferences, each waited for, without copies unless asked for; RMSE, AbsRel and p99Rel: the worst scene.',
+    'Latency: median of single inferences on the GPU, without copies unless asked for; RMSE, AbsRel and p99Rel: the worst scene.',
     ...(front.length > 0 ? [`◆ no other is both faster and nearer to PyTorch (AbsRel).`] : []),
     ...timings
       .filter(({ timing }) => timing.unstable.length > 0)
@@ -126,7 +126,7 @@ function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined
       .filter(({ timing }) => timing.hostBound)
       .map(
         ({ row, kind, timing }) =>
-          `! ${nameOf(row)}, ${kind}: bound by the host, which takes ${figure(timing.host)} ms to enqueue`,
+          `! ${nameOf(row)}, ${kind}: bound by the host, which takes ${figure(timing.host)} ms to enqueue; a caller waits ${figure(timing.called)} ms`,
       ),
     ...measured
       .filter(row => 'reason' in row.graph && row.fingerprint.engine !== 'onnxruntime')

@@ -27,7 +27,18 @@ const recipes: NonNullable<ModelConfig['recipes']> = {
   int8: { keep: ['/^head\\./', '/^decoder\\.levels\\.\\d\\.(up|out)\\./'] },
 }
 
-/** A project with the bundled network, in a folder of its own: its plans are built anew. */
+/**
+ * The folder of a project whose plans several test files share, so that each is built once: one that
+ * DEPTHGATE_GPU_PROJECT names, else one of the file's own.
+ */
+export function sharedFolder(): string {
+  const folder = process.env.DEPTHGATE_GPU_PROJECT
+  if (!folder) return temporaryFolder()
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
+
+/** A project with the bundled network, by default in a folder of its own: its plans are then built anew. */
 export function pocketProject(
   engines: Record<string, EngineSettings>,
   extra: Partial<ModelConfig> = {},

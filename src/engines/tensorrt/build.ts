@@ -7,7 +7,7 @@ import type { WireArray } from '../worker/frames.ts'
 import type { Answer, Progress } from '../worker/worker-process.ts'
 import { builds } from './build-progress.ts'
 import { type Layers, summarise } from './layers.ts'
-import { startWorker } from './workers.ts'
+import { keepBuilder, takeBuilder } from './workers.ts'
 
 /** What a plan is built from; the worker reads it as it stands here. */
 export interface BuildJob {
@@ -43,7 +43,10 @@ export interface Built {
   layersJson: string
 }
 
-/** Builds a plan into a file, in a process that ends with the build: a crash, a hang or a full GPU are this build's alone. */
+/**
+ * Builds a plan into a file, in a process apart, which ends unless the build went well: a crash, a hang or a full GPU are
+ * this build's alone.
+ */
 export async function buildPlan(
   settings: TensorrtSettings,
   job: BuildJob,
@@ -60,8 +63,9 @@ export async function buildPlan(
     })
   tell('building', { phase: 'starting TensorRT', step: 0, steps: 0 })
   const inspection = `${plan}.layers`
-  const worker = startWorker(settings)
+  const worker = takeBuilder(settings)
   const seconds = settings.buildSeconds ?? 1800
+  let well = false
   try {
     const answer = await worker.request(
       { type: 'build', ...job, plan, inspection },
@@ -76,6 +80,7 @@ export async function buildPlan(
       rmSync(plan, { force: true })
       throw new DepthgateError('tensorrt', buildFault(job, seconds, answer))
     }
+    well = true
     const layersJson = readFileSync(inspection, 'utf8')
     tell('built', { phase: '', step: 0, steps: 0 })
     return {
@@ -84,7 +89,8 @@ export async function buildPlan(
       layersJson,
     }
   } finally {
-    worker.kill()
+    if (well) keepBuilder(settings, worker)
+    else worker.kill()
     rmSync(inspection, { force: true })
   }
 }

@@ -48,11 +48,15 @@ function pythonOf({ python }: TensorrtSettings): string {
   return python ?? process.env.DEPTHGATE_PYTHON ?? 'python3'
 }
 
+function keyOf(settings: TensorrtSettings): string {
+  return JSON.stringify([pythonOf(settings), settings.device ?? 0])
+}
+
 const running = new Map<string, Promise<TensorrtWorker | Obstacle>>()
 
 /** The worker of a GPU, started when it is first needed and shared by all that run there; or why there is none. */
 export async function sharedWorker(settings: TensorrtSettings): Promise<TensorrtWorker | Obstacle> {
-  const key = JSON.stringify([pythonOf(settings), settings.device ?? 0])
+  const key = keyOf(settings)
   let worker = running.get(key)
   const known = await worker
   if (!known || !('process' in known) || !known.process.alive) {
@@ -63,10 +67,32 @@ export async function sharedWorker(settings: TensorrtSettings): Promise<Tensorrt
   return worker!
 }
 
+const builders = new Map<string, WorkerProcess>()
+
+/**
+ * A process for one build: one that has built before and was handed back, else a new one. TensorRT takes longer to load its
+ * kernels than to build a small network.
+ */
+export function takeBuilder(settings: TensorrtSettings): WorkerProcess {
+  const key = keyOf(settings)
+  const found = builders.get(key)
+  builders.delete(key)
+  return found?.alive ? found : startWorker(settings)
+}
+
+/** Hands back a process whose build went well; one waits for the next. */
+export function keepBuilder(settings: TensorrtSettings, builder: WorkerProcess): void {
+  const key = keyOf(settings)
+  builders.get(key)?.kill()
+  builders.set(key, builder)
+}
+
 /** Ends all workers; the next request starts one anew. */
 export async function endWorkers(): Promise<void> {
   const all = [...running.values()]
   running.clear()
+  for (const builder of builders.values()) builder.kill()
+  builders.clear()
   await Promise.all(
     all.map(async worker => {
       const found = await worker

@@ -22,7 +22,7 @@ def hello(request, arrays, progress):
         raise Refused("no-gpu", f"PyTorch {torch.__version__} sees no GPU")
     from depthgate_worker import nvml
 
-    index = request["device"]
+    index = state["index"] = request["device"]
     torch.cuda.set_device(index)
     major, minor = torch.cuda.get_device_capability(index)
     state["nvml"] = nvml.Nvml(_bus(torch, index))
@@ -131,7 +131,8 @@ class Device:
 
 
 def time(request, arrays, progress):
-    from depthgate_worker import timing
+    from depthgate_worker import driver, timing
+    from depthgate_worker.gate import gate_for
     import torch
 
     tensor = _tensor(torch, request, arrays)
@@ -148,16 +149,21 @@ def time(request, arrays, progress):
                 value.to("cpu", non_blocking=True)
 
     torch.cuda.synchronize()
-    with torch.inference_mode(), torch.cuda.stream(stream):
-        for _ in range(3):
-            work()
-        stream.synchronize()
-        if not request["graph"]:
-            return timing.measure(device, stream, state["nvml"], work, request)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):
-            network(tensor)
-        return timing.measure(device, stream, state["nvml"], graph.replay, request)
+    gate = gate_for(driver.Device(state["index"]), stream.cuda_stream)
+    try:
+        with torch.inference_mode(), torch.cuda.stream(stream):
+            for _ in range(3):
+                work()
+            stream.synchronize()
+            if request["graph"]:
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph, stream=stream):
+                    network(tensor)
+                work = graph.replay
+            return timing.measure(device, stream, state["nvml"], work, request, gate)
+    finally:
+        if gate:
+            gate.free()
 
 
 server.serve({"hello": hello, "load": load, "run": run, "time": time})

@@ -5,7 +5,9 @@ import type { GpuState, RawTiming } from '../../../src/engines/timing.ts'
 const cool: GpuState = { smClock: 1980, memoryClock: 3201, temperature: 40, power: 300, throttled: [] }
 const raw = (more: Partial<RawTiming> = {}): RawTiming => ({
   gpu: Array.from({ length: 101 }, (_, i) => 10 + i / 1000),
+  held: true,
   host: [1, 2, 3],
+  called: [12, 11, 13],
   queued: 8,
   before: cool,
   after: cool,
@@ -15,7 +17,16 @@ const raw = (more: Partial<RawTiming> = {}): RawTiming => ({
 describe('a latency', () => {
   test('in figures, from a series whose quantiles are known', () => {
     expect(statistics(raw())).toMatchObject({
-      ...{ count: 101, min: 10, host: 2, throughput: 125, unstable: [], hostBound: false },
+      ...{
+        count: 101,
+        min: 10,
+        host: 2,
+        called: 12,
+        held: true,
+        throughput: 125,
+        unstable: [],
+        hostBound: false,
+      },
       median: expect.closeTo(10.05, 9),
       p90: expect.closeTo(10.09, 9),
       p95: expect.closeTo(10.095, 9),

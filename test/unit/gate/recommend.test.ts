@@ -21,7 +21,9 @@ function row(
   const timing = (time: number) =>
     statistics({
       gpu: Array<number>(10).fill(time),
+      held: true,
       host: [0.01],
+      called: [time],
       queued: time,
       before: unknown,
       after: unknown,

@@ -1,4 +1,4 @@
-"""Builds a plan from an ONNX. Called in a process of its own: what TensorRT does to that process is this build's alone."""
+"""Builds a plan from an ONNX. Called in a process that does nothing else, and that ends when a build goes wrong."""
 
 import json
 import os

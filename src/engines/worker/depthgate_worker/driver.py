@@ -8,7 +8,9 @@ from .frames import Refused
 
 MAJOR, MINOR = 75, 76
 NON_BLOCKING = 1
+DEVICE_MAPPED = 2
 CAPTURE_THREAD_LOCAL = 1
+AT_LEAST = 0
 
 
 def _library():
@@ -86,12 +88,18 @@ class Device:
     def pinned(self, size):
         """Host memory that the GPU copies from and to without a detour, as (address, writable memoryview)."""
         pointer = c_void_p()
-        self.call("cuMemHostAlloc", byref(pointer), c_size_t(max(size, 1)), c_uint(0))
+        self.call("cuMemHostAlloc", byref(pointer), c_size_t(max(size, 1)), c_uint(DEVICE_MAPPED))
         view = (ctypes.c_ubyte * size).from_address(pointer.value)
         return pointer.value, memoryview(view).cast("B")
 
     def free_pinned(self, address):
         self.call("cuMemFreeHost", c_void_p(address))
+
+    def pointer_of(self, address):
+        """Where the GPU sees pinned host memory."""
+        pointer = c_uint64()
+        self.call("cuMemHostGetDevicePointer_v2", byref(pointer), c_void_p(address), c_uint(0))
+        return pointer.value
 
     def upload(self, pointer, address, size, stream):
         self.call("cuMemcpyHtoDAsync_v2", c_uint64(pointer), c_void_p(address), c_size_t(size), c_void_p(stream))
@@ -109,6 +117,10 @@ class Device:
 
     def synchronize(self, stream):
         self.call("cuStreamSynchronize", c_void_p(stream))
+
+    def wait_for(self, stream, pointer, value):
+        """Holds a stream until the word that the GPU sees at `pointer` is at least `value`."""
+        self.call("cuStreamWaitValue32_v2", c_void_p(stream), c_uint64(pointer), c_uint(value), c_uint(AT_LEAST))
 
     def event(self):
         handle = c_void_p()

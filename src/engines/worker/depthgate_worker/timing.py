@@ -2,31 +2,42 @@
 
 import time
 
+from .gate import gate_for
 
-def measure(device, stream, nvml, work, settings):
+
+def measure(device, stream, nvml, work, settings, gate=None):
     """
     `work()` puts one inference on `stream`. Warms up for settings["warmup"] seconds, then times single inferences, each
     between two events and waited for, for settings["seconds"] or until settings["iterations"] are done, but at least
-    ten; then the same number one behind another, for the throughput. Times are in milliseconds.
+    ten. `gate` holds the stream back until an inference is enqueued whole (`held`), unless enqueueing waits for the GPU.
+    Then a quarter as many from the call to the end of the wait (`called`), and as many one behind another, for the
+    throughput. Times are in milliseconds.
     """
     _warm_up(device, stream, work, settings["warmup"])
     before = _state_under_load(device, stream, nvml, work)
+    if gate and not _can_hold(device, stream, work, gate):
+        gate = None
     limit, least = settings["seconds"], 10
     wanted = settings.get("iterations")
     start, end = device.event(), device.event()
-    gpu, host = [], []
+    gpu, host, held = [], [], gate is not None
     begun = time.perf_counter()
     while len(gpu) < least or (len(gpu) < wanted if wanted else time.perf_counter() - begun < limit):
+        if gate:
+            gate.close()
         device.record(start, stream)
-        called = time.perf_counter()
+        calling = time.perf_counter()
         work()
-        host.append((time.perf_counter() - called) * 1000)
+        host.append((time.perf_counter() - calling) * 1000)
         device.record(end, stream)
+        if gate:
+            held = gate.open() and held
         device.synchronize(stream)
         gpu.append(device.elapsed(start, end))
     after = _state_under_load(device, stream, nvml, work)
 
     count = len(gpu)
+    called = [_called(device, stream, work) for _ in range(max(3, count // 4))]
     device.record(start, stream)
     for _ in range(count):
         work()
@@ -35,7 +46,23 @@ def measure(device, stream, nvml, work, settings):
     queued = device.elapsed(start, end) / count
     for event in (start, end):
         device.destroy_event(event)
-    return {"gpu": gpu, "host": host, "queued": queued, "before": before, "after": after}
+    return {"gpu": gpu, "held": held, "host": host, "called": called, "queued": queued, "before": before, "after": after}
+
+
+def _can_hold(device, stream, work, gate):
+    """Whether an inference is enqueued whole while the GPU waits."""
+    gate.close()
+    work()
+    held = gate.open()
+    device.synchronize(stream)
+    return held
+
+
+def _called(device, stream, work):
+    begun = time.perf_counter()
+    work()
+    device.synchronize(stream)
+    return (time.perf_counter() - begun) * 1000
 
 
 def _warm_up(device, stream, work, seconds):
@@ -76,11 +103,12 @@ def measure_session(session, nvml, settings):
     # TensorRT sets up on the first call after shapes have changed, which a graph must not hold
     plain()
     device.synchronize(stream)
-    if not settings["graph"]:
-        return measure(device, stream, nvml, plain, settings)
-    launch, destroy = device.capture(stream, plain)
+    launch, destroy = device.capture(stream, plain) if settings["graph"] else (plain, lambda: None)
+    gate = gate_for(device, stream)
     try:
-        return measure(device, stream, nvml, launch, settings)
+        return measure(device, stream, nvml, launch, settings, gate)
     finally:
+        if gate:
+            gate.free()
         device.synchronize(stream)
         destroy()
