@@ -32,6 +32,20 @@ export async function withEngine<T>(request: EngineRequest, use: (engine: Engine
   }
 }
 
+/** Loads an engine for one use, without keeping it or any that nobody uses: a full-size network takes gigabytes. */
+export async function withEngineOnce<T>(
+  request: EngineRequest,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  await releaseIdle(0)
+  const engine = await load(request)
+  try {
+    return await use(engine)
+  } finally {
+    await engine.release()
+  }
+}
+
 /** Of an ONNX with its external data; of a plan or a program alone. What is wrong with it the engine tells when it loads. */
 function stampOfSource(file: string): string {
   if (file.endsWith('.onnx'))

@@ -3,7 +3,7 @@ import type { ReducedRecipe } from '../gate/recipe.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
-import { convert } from '../precision/convert.ts'
+import { type Conversion, convert } from '../precision/convert.ts'
 import { planQuantization, type QuantizeChoice } from '../precision/quantize-plan.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { type Unit, unitsOf } from './units.ts'
@@ -14,6 +14,7 @@ export function reducedUnits(
   format: RoundedFormat,
   arithmetic: 'native' | 'emulated',
   { accumulate = 'engine', ...choice }: ReducedRecipe,
+  round: NonNullable<Conversion['round']>,
 ): Unit[] {
   const [network, changed] = [readModel(onnx), readModel(onnx)]
   const placeOf = placesIn(network, changed)
@@ -29,7 +30,7 @@ export function reducedUnits(
   )
   const { reduced } = convert(
     changed,
-    { ...choice, format, arithmetic, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
+    { ...choice, format, arithmetic, round, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
     onnx,
   )
   // in the order in which the network computes

@@ -1,15 +1,12 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { DepthgateError } from '../base/errors.ts'
-import { isRunning } from '../base/processes.ts'
-import type { Engine, Fingerprint, Precision } from '../engines/engine.ts'
-import { withEngine } from '../engines/pool.ts'
+import type { Engine, EngineRequest, Fingerprint } from '../engines/engine.ts'
+import { withEngine, withEngineOnce } from '../engines/pool.ts'
 import type { Model } from '../gate/config.ts'
 import { inferOn, requestFor } from '../gate/infer.ts'
 import { judgeInference } from '../gate/judge-scene.ts'
 import type { Tolerance } from '../gate/tolerance.ts'
 import type { OutputVerdict } from '../gate/verdict.ts'
-import { writeModel } from '../onnx/write.ts'
 import type { MadeFormat, Recipe, Variants } from './variants.ts'
 
 /** How near a scene comes to its limits. */
@@ -42,47 +39,28 @@ export interface Question {
   tolerance?: Tolerance
 }
 
-let trials = 0
-
-/** Removes what killed searches left half-way. */
-function sweep(folder: string): void {
-  if (!existsSync(folder)) return
-  for (const file of readdirSync(folder)) {
-    // with a dot in front: killed while it was written
-    const [, pid] = /^\.?trial-(\d+)-/.exec(file) ?? []
-    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, file), { force: true })
-  }
-}
-
 /** Evaluates by the same path as the gate: the variant is written, loaded by the engine with fusion as configured, judged. */
 export function engineEvaluator(question: Question, variants: Variants): Evaluator {
   const { model, onnx, precision, engine, scenes, tolerance } = question
   const emulated = variants.arithmetic === 'emulated'
-  const folder = join(model.root, '.depthgate/mend')
-  sweep(folder)
   return {
-    fingerprint: () => withNetwork(onnx, false, 'fp32', async ({ fingerprint }) => fingerprint),
+    fingerprint: async () => withEngine(await request(), async ({ fingerprint }) => fingerprint),
     async evaluate(recipe) {
-      if (recipe === 'fp32') return withNetwork(onnx, false, 'fp32', judged)
-      const path = join(folder, `trial-${process.pid}-${trials++}.onnx`)
-      const files = writeModel(path, await variants.make(recipe), { from: onnx })
+      if (recipe === 'fp32') return withEngine(await request(), judged)
+      const path = await variants.write(recipe)
       try {
-        return await withNetwork(path, emulated, precision, judged)
+        return await withEngineOnce({ ...(await request()), onnx: path, emulated, precision }, judged)
       } finally {
-        for (const file of files) rmSync(file, { force: true })
+        rmSync(path, { force: true })
       }
     },
   }
 
-  async function withNetwork<Found>(
-    file: string,
-    emulation: boolean,
-    variant: Precision,
-    use: (loaded: Engine) => Promise<Found>,
-  ): Promise<Found> {
+  /** Of the FP32 network. */
+  async function request(): Promise<EngineRequest> {
     // a plan of the engine's own, and types that TensorRT chooses, are left aside: what is made here is what is tried
-    const { request } = await requestFor(model, { scene: scenes[0]!, precision: 'fp32', engine }, {})
-    return withEngine({ ...request, onnx: file, emulated: emulation, precision: variant }, use)
+    const made = await requestFor(model, { scene: scenes[0]!, precision: 'fp32', engine }, {})
+    return { ...made.request, onnx }
   }
 
   async function judged(loaded: Engine): Promise<Trial> {

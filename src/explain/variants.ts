@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { providerOf } from '../engines/settings.ts'
 import { calibratedRanges, quantized } from '../gate/calibrate.ts'
 import type { Model } from '../gate/config.ts'
@@ -5,6 +6,7 @@ import { engineNamed } from '../gate/engines.ts'
 import { makeReduced } from '../gate/make-variant.ts'
 import type { QuantizedRecipe, ReducedRecipe } from '../gate/recipe.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
+import type { PlacedNode } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { type Probe, probe } from '../precision/probe.ts'
 import { probeQuantized } from '../precision/probe-quantized.ts'
@@ -12,6 +14,7 @@ import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { lowPlaces, quantizedUnits, reducedUnits } from './candidates.ts'
 import type { Question } from './evaluator.ts'
+import { TrialStore } from './store.ts'
 import type { Unit } from './units.ts'
 
 /** What a precision is made by. */
@@ -29,6 +32,8 @@ export interface Variants {
   /** What the precision can be chosen for. */
   units(): Unit[]
   make(recipe: Recipe, arithmetic?: Arithmetic): Promise<ModelProto>
+  /** Writes what the engine is to run, beside the weights that all trials share. Returns its path, to be removed by the caller. */
+  write(recipe: Recipe): Promise<string>
   /** The network in FP32, in the precision and node by node, for the CPU. */
   probe(): Promise<Probe>
 }
@@ -39,10 +44,14 @@ export function isQuantized(precision: MadeFormat): precision is QuantizedFormat
 
 /** Everything that is made of a model for a precision, on top of a recipe. */
 export function variantsOf({ model, onnx, precision, engine }: Question, base: Recipe): Variants {
-  return isQuantized(precision)
+  const store = new TrialStore(join(model.root, '.depthgate/mend'))
+  const made = isQuantized(precision)
     ? quantizedVariants(model, onnx, precision, base)
-    : reducedVariants(model, onnx, precision, engine, base as ReducedRecipe)
+    : reducedVariants(model, onnx, precision, engine, base as ReducedRecipe, store.round)
+  return { ...made, write: async recipe => store.write(await made.make(recipe), onnx) }
 }
+
+type Made = Omit<Variants, 'write'>
 
 function reducedVariants(
   model: Model,
@@ -50,29 +59,26 @@ function reducedVariants(
   format: RoundedFormat,
   engine: string,
   base: ReducedRecipe,
-): Variants {
+  round: TrialStore['round'],
+): Made {
   const arithmetic = providerOf(engineNamed(model, engine).settings) === 'cpu' ? 'emulated' : 'native'
   return {
     base,
     arithmetic,
-    units: () => reducedUnits(onnx, format, arithmetic, base),
+    units: () => reducedUnits(onnx, format, arithmetic, base, round),
     make: async (recipe, how = arithmetic) =>
-      (await makeReduced(onnx, format, how, recipe as ReducedRecipe)).model,
+      (await makeReduced(onnx, format, how, recipe as ReducedRecipe, round)).model,
     probe: async () => {
       const { accumulate = 'engine', ...recipe } = base
       const low = lowPlaces(onnx, accumulate)
-      return probe(() => readModel(onnx), { ...recipe, format, sumsLow: ({ id }) => low.has(id) }, onnx)
+      const choice = { ...recipe, format, round, sumsLow: ({ id }: PlacedNode) => low.has(id) }
+      return probe(() => readModel(onnx), choice, onnx)
     },
   }
 }
 
 /** Quantised networks are the same for every engine. Ranges are found once: less is quantised, never more. */
-function quantizedVariants(
-  model: Model,
-  onnx: string,
-  format: QuantizedFormat,
-  base: QuantizedRecipe,
-): Variants {
+function quantizedVariants(model: Model, onnx: string, format: QuantizedFormat, base: QuantizedRecipe): Made {
   let found: Promise<ReadonlyMap<string, number>> | undefined
   const ranges = () => {
     found ??= calibratedRanges(model, format, base)

@@ -4,7 +4,7 @@ import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { opsetOf } from '../onnx/nodes.ts'
 import { sumInFp16 } from '../precision/accumulate.ts'
-import { type Converted, convert } from '../precision/convert.ts'
+import { type Conversion, type Converted, convert } from '../precision/convert.ts'
 import { chooseNodes } from '../precision/keep.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { type ReducedRecipe, sumsInFp16 } from './recipe.ts'
@@ -18,12 +18,13 @@ export interface VariantFacts {
   summed?: number
 }
 
-/** The fp16 or bf16 variant of an FP32 model. */
+/** The fp16 or bf16 variant of an FP32 model. @param round how weights are rounded, where it is not in memory */
 export async function makeReduced(
   onnx: string,
   format: RoundedFormat,
   arithmetic: 'native' | 'emulated',
   { accumulate = 'engine', ...recipe }: ReducedRecipe,
+  round?: Conversion['round'],
 ): Promise<{ model: ModelProto; facts: VariantFacts; converted: Converted }> {
   const sumsLow = sumsInFp16({ accumulate })
   if (sumsLow && format !== 'fp16')
@@ -35,7 +36,10 @@ export async function makeReduced(
   const low = lowSums(model, accumulate)
   const converted = convert(
     model,
-    { ...recipe, format, arithmetic, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
+    {
+      ...{ ...recipe, format, arithmetic, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
+      ...(round && { round }),
+    },
     onnx,
   )
   const facts: VariantFacts = { clamped: counts(converted, 'clamped'), flushed: counts(converted, 'flushed') }

@@ -4,14 +4,8 @@ import { externalFile } from './external.ts'
 import { readModel } from './model.ts'
 import { isExternal, tensorsOf } from './tensors.ts'
 
-interface Known {
-  stamp: string
-  external: string[]
-  /** The stamp of all files, and their hash, once it was asked for. */
-  hashed?: { stamp: string; hash: string }
-}
-
-const known = new Map<string, Known>()
+const known = new Map<string, { stamp: string; external: string[] }>()
+const hashed = new Map<string, { stamp: string; hash: string }>()
 
 /**
  * SHA-256 of a model with everything that it computes with: of its file, and where weights lie in external data, of those
@@ -19,15 +13,20 @@ const known = new Map<string, Known>()
  * outside the model's folder.
  */
 export function hashOnnx(onnx: string): string {
-  const model = look(onnx)
-  const stamp = stampsOf([onnx, ...model.external])
-  if (model.hashed?.stamp !== stamp) {
-    const own = sha256File(onnx)
-    const hash =
-      model.external.length === 0 ? own : sha256([own, ...model.external.map(sha256File)].join('\n'))
-    model.hashed = { stamp, hash }
+  const { external } = look(onnx)
+  const own = hashFile(onnx)
+  return external.length === 0 ? own : sha256([own, ...external.map(hashFile)].join('\n'))
+}
+
+/** Networks that are tried one after another share files of gigabytes. */
+function hashFile(file: string): string {
+  const stamp = stampsOf([file])
+  let found = hashed.get(file)
+  if (found?.stamp !== stamp) {
+    found = { stamp, hash: sha256File(file) }
+    hashed.set(file, found)
   }
-  return model.hashed.hash
+  return found.hash
 }
 
 /** Another text whenever the model's file, or one that holds its external data, is another, as far as times and sizes tell. */
@@ -35,7 +34,7 @@ export function stampOf(onnx: string): string {
   return stampsOf([onnx, ...look(onnx).external])
 }
 
-function look(onnx: string): Known {
+function look(onnx: string): { stamp: string; external: string[] } {
   const stamp = stampsOf([onnx])
   let model = known.get(onnx)
   if (model?.stamp !== stamp) {

@@ -39,16 +39,17 @@ const smallest = 1024
  * .onnx needs, and it is there before the .onnx that names it: a crash leaves the old pair or the new one, and at most a
  * data file that nothing names. The data of the .onnx that is replaced are removed.
  * @param from the file that the model was read from; its external data lie relative to it
- * @param external `'auto'`: external data where the model would pass protobuf's 2 GiB; `true`: always
+ * @param external `'auto'`: external data where the model would pass protobuf's 2 GiB; `true`: always; `'as it is'`: data
+ *   that the model keeps in external files stay there, and lie beside `path` already
  * @returns the files: the .onnx, and its data where they lie apart
  */
 export function writeModel(
   path: string,
   model: ModelProto,
-  { from, external = 'auto' }: { from: string; external?: 'auto' | true },
+  { from, external = 'auto' }: { from: string; external?: 'auto' | true | 'as it is' },
 ): string[] {
-  const ranges = rangesOf(model, from)
-  const apart = external === true || inlineSize(model, ranges) > largestMessage
+  const ranges = external === 'as it is' ? new Map() : rangesOf(model, from)
+  const apart = external === true || (external === 'auto' && inlineSize(model, ranges) > largestMessage)
   const replaced = ownData(path)
   let data: string | undefined
   try {

@@ -36,6 +36,8 @@ export interface Conversion {
   accumulate?: 'engine' | 'fp32' | { fp32: readonly NodePattern[] }
   /** Values under half of fp16's smallest become zero instead of ±2⁻²⁴. */
   flushTiny?: boolean
+  /** How weights are rounded; where they are kept is its own affair. */
+  round?: typeof reduceWeight
 }
 
 /** What a conversion did. */
@@ -69,7 +71,7 @@ const { FLOAT } = TensorProto_DataType
  * @throws DepthgateError where the model is reduced already, or where the type of a tensor is unknown
  */
 export function convert(model: ModelProto, conversion: Conversion, file: string): Converted {
-  const { format, arithmetic, keep = [], flushTiny = false } = conversion
+  const { format, arithmetic, keep = [], flushTiny = false, round = reduceWeight } = conversion
   const native = arithmetic === 'native'
   refuseUnfit(model, format, file)
   const graph = model.graph!
@@ -121,7 +123,7 @@ export function convert(model: ModelProto, conversion: Conversion, file: string)
   graph.initializer = graph.initializer.flatMap(tensor => {
     const { name } = tensor
     if (!demand.reduced.has(name) && !demand.widened.has(name)) return [tensor]
-    const made = reduceWeight(tensor, reducedName(name), { format, native, flushTiny, file })
+    const made = round(tensor, reducedName(name), { format, native, flushTiny, file })
     converted.weights.push(made.facts)
     offerWidened(name)
     return demand.full.has(name) ? [tensor, made.tensor] : [made.tensor]
