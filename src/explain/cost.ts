@@ -33,6 +33,17 @@ export function costOf(nodes: readonly PlacedNode[], level: Level | 'quantized',
   return seconds
 }
 
+/**
+ * The squared error that a product adds by summing in fp16, over that which rounding makes it add. A running sum of n parts
+ * of 16 products, of random signs, is rounded n times while it grows: n / 2 times the square of one rounding; rounding
+ * both factors and the result is three of those. What kernels do is learned on the target. Pure.
+ */
+export function sumsOverRounding({ node }: PlacedNode, shapeOf: ShapeOf): number {
+  const result = sizeOf(shapeOf(node.output[0] ?? ''))
+  const terms = result > 0 ? operations(node, shapeOf) / (2 * result) : 0
+  return Math.max(0, Math.ceil(terms / 16) - 1) / 6
+}
+
 /** Multiplications and additions of a node; what is no product is taken for one a value. */
 function operations(node: NodeProto, shapeOf: ShapeOf): number {
   const [left = '', right = ''] = node.input

@@ -1,10 +1,8 @@
-import { tensorShapes } from '../engines/onnxruntime/shapes.ts'
-import { readModel } from '../onnx/model.ts'
-import { costOf } from './cost.ts'
+import { type Costs, nominalCosts, shapesOf } from './costs.ts'
 import type { Question, Worst } from './evaluator.ts'
 import { everywhere, type Level, type Levels, levelsOf } from './levels.ts'
-import { fewest, levelsAfter, predicted, prune, type Step, stepsOf } from './search.ts'
-import { type Sensitivity, sensitivity } from './sensitivity.ts'
+import { levelsAfter } from './search.ts'
+import { cheapest, type Survey, survey } from './survey.ts'
 import { Trials } from './trials.ts'
 import type { Unit } from './units.ts'
 import { isQuantized, type Variants } from './variants.ts'
@@ -62,7 +60,7 @@ export async function mend(
   const { onnx, precision } = question
   const units = variants.units()
   const trials = await Trials.open(question, units, variants, options)
-  const costs = await costTable(units, onnx, isQuantized(precision))
+  const costs = nominalCosts(units, isQuantized(precision), await shapesOf(onnx))
   const target = 1 - margin
   const point = async (levels: Levels) => pointOf(units, levels, costs, await trials.worst(levels))
   const passes = async (levels: Levels) => (await trials.worst(levels)).used <= target
@@ -79,96 +77,31 @@ export async function mend(
 
   const usedBy = async (chosen: readonly number[]) =>
     (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
-  // half of the units of this size, together, would use a tenth of the limit
-  const negligible = target * Math.sqrt(0.02 / units.length)
-  const found = await sensitivity(units.length, usedBy, fp32.worst.used, { negligible, splits })
-  const steps = stepsOf(units, {
-    low: squares(found, units.length),
-    sum: await roundingAlone(units, found, trials, fp32.worst.used),
-    cost: costs.more,
+  const known = await survey(units, {
+    ...{ costs, usedBy, splits },
+    floor: fp32.worst.used,
+    // half of the units of this size, together, would use a tenth of the limit
+    negligible: target * Math.sqrt(0.02 / units.length),
+    rounding: async unit => {
+      const { used } = await trials.worst(levelsOf(units, [unit], 'sum', 'full'))
+      return Math.max(0, used ** 2 - fp32.worst.used ** 2)
+    },
   })
-  const allowed = target ** 2 - fp32.worst.used ** 2
-  const taken = await fewest(steps.length, predicted(steps, allowed), count =>
-    passes(levelsAfter(units.length, steps.slice(0, count))),
-  )
-  const levels = await prune(
-    levelsAfter(units.length, steps.slice(0, taken)),
-    // what did least for its cost is given back first
-    [
-      ...new Set(
-        steps
-          .slice(0, taken)
-          .reverse()
-          .map(({ unit }) => unit),
-      ),
-    ],
-    unit => units[unit]!.sums,
-    passes,
-  )
+  const levels = await cheapest(known, target ** 2 - fp32.worst.used ** 2, passes)
   const mended = await point(levels)
-  const curve = frontier > 0 ? await frontierOf(units.length, steps, frontier, point) : undefined
+  const curve = frontier > 0 ? await frontierOf(known, frontier, point) : undefined
   return {
     type: 'mended',
     ...{ low, mended },
-    chosen: chosenOf(units, levels, found, costs),
+    chosen: chosenOf(known, levels, costs),
     ...(curve && { frontier: curve }),
     ...told(),
   }
 }
 
-interface Costs {
-  /** Seconds on the nominal GPU beyond what `low` takes. */
-  more(unit: number, level: Level): number
-  all: number
-}
-
-async function costTable(units: readonly Unit[], onnx: string, quantized: boolean): Promise<Costs> {
-  const network = readModel(onnx)
-  const shapes = await tensorShapes(network, onnx)
-  for (const { name, dims } of network.graph!.initializer) shapes.set(name, dims.map(Number))
-  const shapeOf = (name: string) => shapes.get(name)
-  const table = units.map(({ nodes, sums }) => {
-    const low = costOf(nodes, quantized ? 'quantized' : 'low', shapeOf)
-    return {
-      low: 0,
-      sum: sums ? costOf(nodes, 'sum', shapeOf) - low : 0,
-      full: costOf(nodes, 'full', shapeOf) - low,
-    }
-  })
-  return {
-    more: (unit, level) => table[unit]![level],
-    all: table.reduce((sum, { full }) => sum + full, 0),
-  }
-}
-
-/** Each unit's squared error alone; units of one group have equal parts of the group's. */
-function squares({ groups }: Sensitivity, count: number): number[] {
-  const all = new Array<number>(count).fill(0)
-  for (const { units, used } of groups) for (const unit of units) all[unit] = used ** 2 / units.length
-  return all
-}
-
-/** The squared error of products alone in the format but summed in FP32: of those whose own error was measured. */
-async function roundingAlone(
-  units: readonly Unit[],
-  { groups }: Sensitivity,
-  trials: Trials,
-  floor: number,
-): Promise<Map<number, number>> {
-  const found = new Map<number, number>()
-  for (const { units: members } of groups) {
-    const [unit] = members
-    if (members.length !== 1 || !units[unit!]!.sums) continue
-    const { used } = await trials.worst(levelsOf(units, [unit!], 'sum', 'full'))
-    found.set(unit!, Math.max(0, used ** 2 - floor ** 2))
-  }
-  return found
-}
-
 /** Some of the orders' beginnings, evenly spaced in cost. */
-async function frontierOf(
-  count: number,
-  steps: readonly Step[],
+export async function frontierOf(
+  { units, steps }: Survey,
   points: number,
   point: (levels: Levels) => Promise<Point>,
 ): Promise<Point[]> {
@@ -183,23 +116,18 @@ async function frontierOf(
   }
   const curve: Point[] = []
   for (const length of [...taken].sort((a, b) => a - b))
-    curve.push(await point(levelsAfter(count, steps.slice(0, length))))
+    curve.push(await point(levelsAfter(units.length, steps.slice(0, length))))
   return curve
 }
 
-function pointOf(units: readonly Unit[], levels: Levels, costs: Costs, worst: Worst): Point {
+export function pointOf(units: readonly Unit[], levels: Levels, costs: Costs, worst: Worst): Point {
   const count = (level: Level) =>
     units.reduce((sum, { nodes }, unit) => sum + (levels[unit] === level ? nodes.length : 0), 0)
   const cost = levels.reduce((sum, level, unit) => sum + costs.more(unit, level), 0)
   return { nodes: count('full'), sums: count('sum'), cost: share(cost, costs.all), worst }
 }
 
-function chosenOf(
-  units: readonly Unit[],
-  levels: Levels,
-  { groups }: Sensitivity,
-  costs: Costs,
-): MendedUnit[] {
+export function chosenOf({ units, found: { groups } }: Survey, levels: Levels, costs: Costs): MendedUnit[] {
   return units.flatMap((unit, index) => {
     const level = levels[index]!
     if (level === 'low') return []

@@ -1,0 +1,92 @@
+import { tensorShapes } from '../engines/onnxruntime/shapes.ts'
+import { readModel } from '../onnx/model.ts'
+import type { ShapeOf } from '../precision/accumulate.ts'
+import { costOf } from './cost.ts'
+import type { Level } from './levels.ts'
+import type { Unit } from './units.ts'
+
+/** What units cost at each level, beyond what they cost as the recipe says. */
+export interface Costs {
+  /** How they were found: on a nominal GPU, or by the target's own times of layers. */
+  type: 'nominal' | 'measured'
+  /** Seconds. */
+  more(unit: number, level: Level): number
+  /** Everything in FP32. */
+  all: number
+}
+
+/** Lengths of the axes of every tensor and weight of a network. */
+export async function shapesOf(onnx: string): Promise<ShapeOf> {
+  const network = readModel(onnx)
+  const shapes = await tensorShapes(network, onnx)
+  for (const { name, dims } of network.graph!.initializer) shapes.set(name, dims.map(Number))
+  return name => shapes.get(name)
+}
+
+/** By bytes and operations. Pure. */
+export function nominalCosts(units: readonly Unit[], quantized: boolean, shapeOf: ShapeOf): Costs {
+  return table(
+    'nominal',
+    units.map(({ nodes, sums }) => {
+      const low = costOf(nodes, quantized ? 'quantized' : 'low', shapeOf)
+      return {
+        low: 0,
+        sum: sums ? costOf(nodes, 'sum', shapeOf) - low : 0,
+        full: costOf(nodes, 'full', shapeOf) - low,
+      }
+    }),
+  )
+}
+
+/** What nodes take on the target, in milliseconds by place: everything as the recipe says, and everything in FP32. */
+export interface MeasuredTimes {
+  low: ReadonlyMap<string, number>
+  full: ReadonlyMap<string, number>
+}
+
+/**
+ * By times on the target. Where a node is in no layer of one of the two, its nominal cost stands in, in the same proportion
+ * as over all others; so do the sums, which neither of the two has. A layer that is no slower in FP32 is not free: to
+ * leave the format and come back takes Casts, so a quarter of the nominal cost is the least. Pure.
+ */
+export function measuredCosts(units: readonly Unit[], nominal: Costs, { low, full }: MeasuredTimes): Costs {
+  const measured = units.map(({ nodes }) => {
+    const known = nodes.some(({ id }) => low.has(id)) && nodes.some(({ id }) => full.has(id))
+    return known ? (sumOf(nodes, full) - sumOf(nodes, low)) / 1000 : undefined
+  })
+  const both = measured.flatMap((seconds, unit) =>
+    seconds === undefined ? [] : [{ seconds, nominal: nominal.more(unit, 'full') }],
+  )
+  const scale = ratio(
+    both.reduce((sum, { seconds }) => sum + seconds, 0),
+    both.reduce((sum, part) => sum + part.nominal, 0),
+  )
+  return table(
+    'measured',
+    units.map((_, unit) => {
+      const stand = nominal.more(unit, 'full') * scale
+      const more = Math.max(measured[unit] ?? stand, stand / 4)
+      return {
+        low: 0,
+        sum: more * ratio(nominal.more(unit, 'sum'), nominal.more(unit, 'full'), 0),
+        full: more,
+      }
+    }),
+  )
+}
+
+function table(type: Costs['type'], rows: readonly Record<Level, number>[]): Costs {
+  return {
+    type,
+    more: (unit, level) => rows[unit]![level],
+    all: rows.reduce((sum, { full }) => sum + full, 0),
+  }
+}
+
+function sumOf(nodes: Unit['nodes'], times: ReadonlyMap<string, number>): number {
+  return nodes.reduce((sum, { id }) => sum + (times.get(id) ?? 0), 0)
+}
+
+function ratio(part: number, whole: number, otherwise = 1): number {
+  return part > 0 && whole > 0 ? part / whole : otherwise
+}

@@ -1,0 +1,42 @@
+/** A set of nodes that was built and run on the target. */
+export interface Attempt {
+  /** Share of the limit that is used most. */
+  used: number
+  /** Of what everything in FP32 costs. */
+  cost: number
+}
+
+/** What is to be built next, or what is settled. */
+export type NextBuild =
+  /** The cheapest set that is expected to pass, with errors taken for `caution` times as large. */
+  | { type: 'build'; why: 'first' | 'missed' | 'safest' | 'room'; caution: number }
+  | { type: 'confirmed'; attempt: number }
+  | { type: 'unconfirmed'; best: number }
+
+/** Builds are slow and choose their kernels by time: a set that is expected to pass just so often does not. */
+const cautions = { first: 1.05, missed: 1.15, safest: 2, room: 1.1 } as const
+
+/** Passing with so little of what is allowed, a set is likely to hold nodes that are not needed. */
+const roomy = 0.6
+
+/**
+ * Decides what follows from what was measured. At most `limit` sets are built: the first that the guide finds; after a miss
+ * another with what was learned from it, and at last the safest; after a first that passes with much room one that is
+ * cheaper. Pure.
+ * @param target the share of a limit that may be used
+ */
+export function nextBuild(attempts: readonly Attempt[], target: number, limit = 3): NextBuild {
+  const build = (why: keyof typeof cautions): NextBuild => ({ type: 'build', why, caution: cautions[why] })
+  const [first] = attempts
+  if (!first) return build('first')
+  const passing = attempts.filter(({ used }) => used <= target)
+  if (passing.length > 0) {
+    const cheapest = passing.reduce((a, b) => (b.cost < a.cost ? b : a))
+    return attempts.length === 1 && attempts.length < limit && first.used < roomy * target
+      ? build('room')
+      : { type: 'confirmed', attempt: attempts.indexOf(cheapest) }
+  }
+  if (attempts.length < limit) return build(attempts.length === limit - 1 ? 'safest' : 'missed')
+  const best = attempts.reduce((a, b) => (b.used < a.used ? b : a))
+  return { type: 'unconfirmed', best: attempts.indexOf(best) }
+}

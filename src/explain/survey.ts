@@ -1,0 +1,65 @@
+import type { Costs } from './costs.ts'
+import type { Level } from './levels.ts'
+import { fewest, levelsAfter, predicted, prune, type Step, stepsOf } from './search.ts'
+import { type Sensitivity, type SensitivityOptions, sensitivity } from './sensitivity.ts'
+import type { Unit } from './units.ts'
+
+/** What each unit of a network costs the output, and in which order units had best be put into FP32. */
+export interface Survey {
+  units: readonly Unit[]
+  found: Sensitivity
+  steps: Step[]
+}
+
+export interface SurveyOptions extends SensitivityOptions {
+  costs: Costs
+  /** What FP32 uses of the limit that is used most. */
+  floor: number
+  /** The share that is used with these units alone in the format. */
+  usedBy(units: readonly number[]): Promise<number>
+  /** The squared error of a product alone in the format but summed in FP32, given that of the unit alone. */
+  rounding(unit: number, alone: number): Promise<number>
+  /** The squared error that summing in the format adds to what was found of a unit alone, where that was not seen. */
+  unseenSums?(unit: number, alone: number): number
+}
+
+/** Finds what each unit costs, and orders the steps out of the format: those first that take off most for their cost. */
+export async function survey(
+  units: readonly Unit[],
+  { costs, floor, usedBy, rounding, unseenSums = () => 0, ...options }: SurveyOptions,
+): Promise<Survey> {
+  const found = await sensitivity(units.length, usedBy, floor, options)
+  const alone = squares(found, units.length)
+  const sum = new Map<number, number>()
+  for (const { units: members } of found.groups)
+    // of a group that was not told apart the whole is known, and that holds sums already where they are seen
+    for (const unit of members)
+      if (units[unit]!.sums && (members.length === 1 || unseenSums(unit, 1) > 0))
+        sum.set(unit, await rounding(unit, alone[unit]!))
+  const low = alone.map((squared, unit) => squared + unseenSums(unit, squared))
+  const steps = stepsOf(units, { low, sum, cost: costs.more })
+  return { units, found, steps }
+}
+
+/** A cheap set that passes: as few of the first steps as are needed, then back what is not needed after all. */
+export async function cheapest(
+  { units, steps }: Survey,
+  allowed: number,
+  passes: (levels: readonly Level[]) => Promise<boolean>,
+): Promise<Level[]> {
+  const after = (taken: number) => levelsAfter(units.length, steps.slice(0, taken))
+  const taken = await fewest(steps.length, predicted(steps, allowed), count => passes(after(count)))
+  // what did least for its cost is given back first
+  const dearest = steps
+    .slice(0, taken)
+    .reverse()
+    .map(({ unit }) => unit)
+  return prune(after(taken), [...new Set(dearest)], unit => units[unit]!.sums, passes)
+}
+
+/** Each unit's squared error alone; units of one group have equal parts of the group's. */
+function squares({ groups }: Sensitivity, count: number): number[] {
+  const all = new Array<number>(count).fill(0)
+  for (const { units, used } of groups) for (const unit of units) all[unit] = used ** 2 / units.length
+  return all
+}
