@@ -3,18 +3,20 @@ import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
 import { didYouMean } from '../base/names.ts'
-import { precisions } from '../engines/engine.ts'
-import { findModel, loadConfig } from '../gate/config.ts'
+import { type Precision, precisions } from '../engines/engine.ts'
+import { chosenRecipe } from '../gate/chosen-recipe.ts'
+import { findModel, loadConfig, type Model } from '../gate/config.ts'
 import { makeReduced } from '../gate/make-variant.ts'
-import type { ReducedRecipe } from '../gate/recipe.ts'
+import { type QuantizedRecipe, type ReducedRecipe, withRest } from '../gate/recipe.ts'
 import { variantFor } from '../gate/variant.ts'
 import { type ModelProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
 import { readModel } from '../onnx/model.ts'
 import { writeModel } from '../onnx/write.ts'
 import { reduceIo } from '../precision/io.ts'
+import { rests } from '../precision/quantized-weight.ts'
 import { roundedFormats } from '../precision/round.ts'
 import { fromHere } from '../report/phrase.ts'
-import { type Command, parse } from './command.ts'
+import type { Command, parse } from './command.ts'
 import { doneText, listText } from './convert-text.ts'
 
 const options = {
@@ -22,6 +24,7 @@ const options = {
   out: { type: 'string', short: 'o' },
   model: { type: 'string' },
   config: { type: 'string' },
+  rest: { type: 'string' },
   keep: { type: 'string', multiple: true, default: [] as string[] },
   accumulate: { type: 'string', default: 'engine' },
   'accumulate-fp32': { type: 'string', multiple: true, default: [] as string[] },
@@ -46,6 +49,7 @@ depthgate convert --model NAME --precision fp16|bf16|int8|fp8 -o OUT.onnx   by t
   --keep PATTERN          nodes that stay FP32; may be given several times: a node's name, a tensor that it writes, a
                           weight that it reads, an operator (Softmax), a place (#12), or a regular expression over
                           names of nodes and weights (/^head/)
+  --rest fp32|fp16|bf16   of int8 and fp8: what is not quantised, in the place of what the recipe says
   --accumulate fp32       Casts around MatMul, Gemm, Conv and ConvTranspose, so that they are summed in FP32
   --accumulate-fp32 NODE  the same around these alone; patterns as for --keep
   --flush-tiny            weights under half of fp16's smallest become zero instead of the smallest
@@ -61,6 +65,7 @@ the only way. The same options stand in the config under recipes; the gate then 
 Exit code: 0 done, 2 nothing was written.
 
   depthgate convert --model pocket --precision int8 -o pocket.int8.onnx   (int8 and fp8 are calibrated on its scenes)
+  depthgate convert --model pocket --precision int8 --rest fp16 -o pocket.int8.onnx   (as INT8 engines run)
   depthgate convert depth.onnx --precision fp16 --keep LayerNormalization --keep '/^head/' -o depth.fp16.onnx
 `,
   async run(args) {
@@ -95,7 +100,12 @@ async function convertModel(values: Values, positionals: readonly string[]): Pro
       `--precision ${values.precision}: cannot be made${didYouMean(values.precision, [...roundedFormats, 'int8', 'fp8'])}`,
     )
   const model = findModel(loadConfig(values.config), values.model!)
-  const { onnx, notes } = await variantFor(model, precision, values.emulated ? 'cpu' : 'cuda', {})
+  const { onnx, notes } = await variantFor(
+    model,
+    precision,
+    values.emulated ? 'cpu' : 'cuda',
+    restOf(values, model, precision),
+  )
   const out = outOf(values, onnx)
   const files = writeModel(out, readModel(onnx), { from: onnx, external: values['external-data'] || 'auto' })
   const bytes = sizeOf(files)
@@ -107,7 +117,26 @@ async function convertModel(values: Values, positionals: readonly string[]): Pro
   return 0
 }
 
+/** The config's recipe, with another rest where one is asked for. */
+function restOf(
+  { rest: asked }: Values,
+  model: Model,
+  precision: Exclude<Precision, 'fp32' | 'tf32'>,
+): { recipe?: QuantizedRecipe } {
+  if (asked === undefined) return {}
+  const rest = rests.find(known => known === asked)
+  if (!rest) throw new DepthgateError('usage', `--rest ${asked}: is unknown${didYouMean(asked, rests)}`)
+  if (precision === 'fp16' || precision === 'bf16')
+    throw new DepthgateError(
+      'usage',
+      `--rest ${asked}: belongs to int8 and fp8; in ${precision} nothing is left over`,
+    )
+  return { recipe: withRest(chosenRecipe(model, precision).recipe, rest) }
+}
+
 async function convertFile(values: Values, source: string): Promise<number> {
+  if (values.rest !== undefined)
+    throw new DepthgateError('usage', '--rest: belongs to int8 and fp8, which take --model NAME')
   const format = roundedFormats.find(known => known === values.precision)
   if (!format)
     throw new DepthgateError(

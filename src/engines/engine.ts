@@ -37,7 +37,7 @@ export interface Fingerprint {
 export interface EngineRequest {
   /** Path of the ONNX that holds this precision. */
   onnx: string
-  /** Whether that ONNX is the FP32 model with every tensor rounded to the precision. */
+  /** Whether that ONNX is the FP32 model with every tensor rounded to the precision, or of a quantised one to its rest. */
   emulated: boolean
   precision: Precision
   fusion: Fusion

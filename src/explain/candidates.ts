@@ -21,7 +21,7 @@ export function reducedUnits(
   // kernels of fp16 may sum in it, unless the recipe says otherwise; an emulation does only where it says so
   const mayBeLow = arithmetic === 'native' && format === 'fp16'
   const sums = lowSums(
-    network,
+    [...placedNodes(network.graph!)],
     mayBeLow && accumulate === 'engine'
       ? 'fp16'
       : mayBeLow && typeof accumulate === 'object'
@@ -48,9 +48,9 @@ export function quantizedUnits(onnx: string, choice: QuantizeChoice): Unit[] {
 
 /** Places of the nodes that a recipe sums in FP16. */
 export function lowPlaces(onnx: string, accumulate: NonNullable<ReducedRecipe['accumulate']>): Set<string> {
-  const model = readModel(onnx)
-  const low = lowSums(model, accumulate)
-  return new Set([...placedNodes(model.graph!)].flatMap(({ node, id }) => (low(node) ? [id] : [])))
+  const placed = [...placedNodes(readModel(onnx).graph!)]
+  const low = lowSums(placed, accumulate)
+  return new Set(placed.flatMap(({ node, id }) => (low(node) ? [id] : [])))
 }
 
 /** Finds the node of an unchanged network for one of its copy that is about to be changed. */

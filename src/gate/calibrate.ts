@@ -7,7 +7,7 @@ import { readModel } from '../onnx/model.ts'
 import { type Calibration, type Calibrator, rangeOf } from '../precision/calibration.ts'
 import { emptyHistogram, observe } from '../precision/histogram.ts'
 import { type Quantized, quantize } from '../precision/quantize.ts'
-import { planQuantization } from '../precision/quantize-plan.ts'
+import { planQuantization, type QuantizePlan } from '../precision/quantize-plan.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision, sceneNames } from './config.ts'
@@ -25,7 +25,8 @@ export interface QuantizedFacts extends Quantized {
 }
 
 /**
- * The int8 or fp8 variant of a model's FP32 ONNX, its activations calibrated on the model's scenes by the recipe.
+ * The int8 or fp8 variant of a model's FP32 ONNX with the rest in FP32, whatever the recipe's is but for its scales; its
+ * activations are calibrated on the model's scenes by the recipe.
  * @param recipe in the place of the config's
  * @param known ranges that were found before, of all that the recipe quantises
  * @throws DepthgateError where a scene makes a tensor that is not finite, and where the recipe or the model does not serve
@@ -35,9 +36,9 @@ export async function quantized(
   precision: QuantizedFormat,
   recipe: QuantizedRecipe = chosenRecipe(model, precision).recipe,
   known?: ReadonlyMap<string, number>,
-): Promise<{ model: ModelProto; facts: QuantizedFacts }> {
+): Promise<{ model: ModelProto; facts: QuantizedFacts; placed: QuantizePlan['placed'] }> {
   const onnx = resolve(model.root, onnxByPrecision(model.config).fp32!)
-  const { calibration, calibrator, ...choice } = recipe
+  const { calibration: _, calibrator: __, accumulate: ___, ...choice } = recipe
   const scenes = calibrationScenes(model, precision, recipe)
   const method = calibrationOf(model, precision, recipe)
   const made = readModel(onnx)
@@ -46,6 +47,7 @@ export async function quantized(
   const facts = quantize(made, plan, ranges, onnx)
   return {
     model: made,
+    placed: plan.placed,
     facts: { ...facts, scenes, method: typeof method === 'function' ? 'calibrator' : method.method },
   }
 }
@@ -57,7 +59,7 @@ export async function calibratedRanges(
   recipe: QuantizedRecipe,
 ): Promise<ReadonlyMap<string, number>> {
   const onnx = resolve(model.root, onnxByPrecision(model.config).fp32!)
-  const { calibration: _, calibrator: __, ...choice } = recipe
+  const { calibration: _, calibrator: __, accumulate: ___, ...choice } = recipe
   const network = readModel(onnx)
   const { activations } = planQuantization(network, { ...choice, format: precision }, onnx)
   const scenes = calibrationScenes(model, precision, recipe)

@@ -3,6 +3,7 @@ import { precisions } from '../engines/engine.ts'
 import { engineSchema } from '../engines/settings-schema.ts'
 import { calibrationMethods } from '../precision/calibration.ts'
 import { quantizedOperators } from '../precision/quantize-plan.ts'
+import { rests } from '../precision/quantized-weight.ts'
 import { limitNames, takesPercent } from './tolerance.ts'
 
 const text = { type: 'string', minLength: 1 } as const
@@ -43,23 +44,25 @@ const output = {
 
 /** Names of nodes, or patterns: a RegExp is an object. */
 const patterns = { type: 'array', items: { type: ['string', 'object'] } } as const
+const accumulate = {
+  anyOf: [
+    { enum: ['engine', 'fp32', 'fp16'] },
+    {
+      type: 'object',
+      properties: { fp32: patterns, rest: { const: 'fp16' } },
+      required: ['fp32'],
+      additionalProperties: false,
+    },
+  ],
+  description: "'engine', 'fp32', 'fp16' or { fp32: [nodes] }",
+} as const
+
 const reducedRecipe = {
   type: ['object', 'string'],
   minLength: 1,
   properties: {
     keep: patterns,
-    accumulate: {
-      anyOf: [
-        { enum: ['engine', 'fp32', 'fp16'] },
-        {
-          type: 'object',
-          properties: { fp32: patterns, rest: { const: 'fp16' } },
-          required: ['fp32'],
-          additionalProperties: false,
-        },
-      ],
-      description: "'engine', 'fp32', 'fp16' or { fp32: [nodes] }",
-    },
+    accumulate,
     flushTiny: { type: 'boolean' },
   },
   additionalProperties: false,
@@ -70,7 +73,10 @@ const quantizedRecipe = {
   minLength: 1,
   properties: {
     operators: { type: 'array', items: { enum: quantizedOperators }, minItems: 1, uniqueItems: true },
+    rest: { enum: rests },
     keep: patterns,
+    keepFp32: patterns,
+    accumulate,
     keepFirst: { type: 'boolean' },
     keepLast: { type: 'boolean' },
     attention: { type: 'boolean' },

@@ -20,7 +20,7 @@ import { readInput, type Truth } from '../golden/store.ts'
 import { calibrationOf } from './calibration.ts'
 import type { Model } from './config.ts'
 import { engineNamed } from './engines.ts'
-import type { ReducedRecipe } from './recipe.ts'
+import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
 import { type Variant, variantFor } from './variant.ts'
 import type { Attribution } from './verdict.ts'
 
@@ -73,7 +73,7 @@ export function isInference(value: unknown): value is Inference {
 /** A corner of an attribution: what depthgate makes from the FP32 ONNX, also where the config gives an ONNX or a plan. */
 export interface MadeHere {
   /** In the place of the config's. */
-  recipe?: ReducedRecipe
+  recipe?: ReducedRecipe | QuantizedRecipe
 }
 
 /** Runs the engine of one precision on one scene of a model. */

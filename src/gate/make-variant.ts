@@ -1,10 +1,10 @@
 import { DepthgateError } from '../base/errors.ts'
 import type { ModelProto, NodeProto } from '../onnx/gen/onnx_pb.ts'
-import { placedNodes } from '../onnx/graph.ts'
+import { type PlacedNode, placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { opsetOf } from '../onnx/nodes.ts'
 import { sumInFp16 } from '../precision/accumulate.ts'
-import { type Conversion, type Converted, convert } from '../precision/convert.ts'
+import { type Conversion, type Converted, convert, type QuantizedBefore } from '../precision/convert.ts'
 import { chooseNodes } from '../precision/keep.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { type ReducedRecipe, sumsInFp16 } from './recipe.ts'
@@ -23,17 +23,33 @@ export async function makeReduced(
   onnx: string,
   format: RoundedFormat,
   arithmetic: 'native' | 'emulated',
-  { accumulate = 'engine', ...recipe }: ReducedRecipe,
+  recipe: ReducedRecipe,
   round?: Conversion['round'],
 ): Promise<{ model: ModelProto; facts: VariantFacts; converted: Converted }> {
+  const model = readModel(onnx)
+  return { model, ...(await reduceModel(model, onnx, format, arithmetic, recipe, undefined, round)) }
+}
+
+/**
+ * Makes an FP32 model, or one that was quantised out of it, the fp16 or bf16 variant, in place.
+ * @param quantized what quantising did, where it was
+ */
+export async function reduceModel(
+  model: ModelProto,
+  onnx: string,
+  format: RoundedFormat,
+  arithmetic: 'native' | 'emulated',
+  { accumulate = 'engine', ...recipe }: ReducedRecipe,
+  quantized?: QuantizedBefore,
+  round?: Conversion['round'],
+): Promise<{ facts: VariantFacts; converted: Converted }> {
   const sumsLow = sumsInFp16({ accumulate })
   if (sumsLow && format !== 'fp16')
     throw new DepthgateError(
       'precision',
       `${onnx}: accumulate: 'fp16' belongs to the fp16 recipe; kernels of ${format} sum in FP32`,
     )
-  const model = readModel(onnx)
-  const low = lowSums(model, accumulate)
+  const low = lowSums(quantized?.placed ?? [...placedNodes(model.graph!)], accumulate)
   const converted = convert(
     model,
     {
@@ -41,6 +57,7 @@ export async function makeReduced(
       ...(round && { round }),
     },
     onnx,
+    quantized,
   )
   const facts: VariantFacts = { clamped: counts(converted, 'clamped'), flushed: counts(converted, 'flushed') }
   if (sumsLow && arithmetic === 'emulated') {
@@ -54,20 +71,20 @@ export async function makeReduced(
     facts.summed = sumInFp16(
       model,
       name => shapes.get(name),
-      node => converted.reduced.has(node) && low(node),
+      // kernels of 8 bits sum in 32
+      node => converted.reduced.has(node) && low(node) && !quantized?.nodes.has(node),
     )
   }
-  return { model, facts, converted }
+  return { facts, converted }
 }
 
 /** The nodes whose products an emulation may sum in FP16: all but those that the recipe lists. */
 export function lowSums(
-  model: ModelProto,
+  placed: readonly PlacedNode[],
   accumulate: NonNullable<ReducedRecipe['accumulate']>,
 ): (node: NodeProto) => boolean {
   if (!sumsInFp16({ accumulate })) return () => false
   if (typeof accumulate === 'string') return () => true
-  const placed = [...placedNodes(model.graph!)]
   const listed = chooseNodes(accumulate.fp32, placed, 'accumulate.fp32')
   const nodes = new Set(placed.filter(listed).map(({ node }) => node))
   return node => !nodes.has(node)

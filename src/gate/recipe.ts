@@ -1,6 +1,7 @@
 import type { CalibrationMethod, Calibrator } from '../precision/calibration.ts'
 import type { NodePattern } from '../precision/keep.ts'
 import type { QuantizeChoice } from '../precision/quantize-plan.ts'
+import type { Rest } from '../precision/quantized-weight.ts'
 
 /** How depthgate makes the fp16 or bf16 variant of a model. */
 export interface ReducedRecipe {
@@ -34,8 +35,13 @@ export function withNodes<Recipe extends ReducedRecipe | QuantizedRecipe>(
   }
 }
 
-/** How depthgate makes the int8 or fp8 variant of a model; the other keys choose what is quantised. */
+/**
+ * How depthgate makes the int8 or fp8 variant of a model. `rest` is what is not quantised, `keep` names nodes that are of
+ * it, `keepFp32` nodes that are FP32 beside a rest of fp16 or bf16; the other keys choose what is quantised.
+ */
 export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
+  /** Where products of an fp16 or bf16 rest are summed; as in their own recipes. */
+  accumulate?: ReducedRecipe['accumulate']
   calibration?: {
     /** How ranges of activations are found. */
     method?: CalibrationMethod
@@ -46,6 +52,11 @@ export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
   }
   /** Finds ranges in the place of a method. Its text is part of the variant's key; what it reads elsewhere is not. */
   calibrator?: Calibrator
+}
+
+/** A quantised recipe with another rest. */
+export function withRest({ accumulate, ...recipe }: QuantizedRecipe, rest: Rest): QuantizedRecipe {
+  return { ...recipe, ...(rest !== 'fp32' && accumulate !== undefined && { accumulate }), rest }
 }
 
 /** Whether an emulation by this recipe sums products in FP16: all, or those that it does not list. */

@@ -5,11 +5,12 @@ import type { Precision } from '../engines/engine.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { quantized, quantizeKey } from './calibrate.ts'
+import { quantizeKey } from './calibrate.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
+import { makeQuantized } from './make-quantized.ts'
 import { makeReduced, type VariantFacts } from './make-variant.ts'
-import { type ReducedRecipe, recipeText } from './recipe.ts'
+import { type QuantizedRecipe, type ReducedRecipe, recipeText } from './recipe.ts'
 import { cachedModel, type Entry } from './variant-cache.ts'
 
 /** The file that an engine loads for a precision. */
@@ -31,7 +32,7 @@ export async function variantFor(
   model: Model,
   precision: Precision,
   provider: string,
-  made?: { recipe?: ReducedRecipe },
+  made?: { recipe?: ReducedRecipe | QuantizedRecipe },
 ): Promise<Variant> {
   const { name, config, file, root } = model
   const own = onnxByPrecision(config)
@@ -49,13 +50,17 @@ export async function variantFor(
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
-  if (precision === 'fp16' || precision === 'bf16') {
-    const chosen = made?.recipe ? { recipe: made.recipe, notes: [] } : chosenRecipe(model, precision)
+  if (precision !== 'fp32' && precision !== 'tf32') {
+    const { recipe, notes } = made?.recipe
+      ? { recipe: made.recipe, notes: [] }
+      : chosenRecipe(model, precision)
     const arithmetic = provider === 'cpu' ? 'emulated' : 'native'
-    const variant = await reducedVariant(model, onnx, precision, arithmetic, chosen.recipe)
-    return { ...variant, notes: [...chosen.notes, ...variant.notes] }
+    const variant =
+      precision === 'fp16' || precision === 'bf16'
+        ? await reducedVariant(model, onnx, precision, arithmetic, recipe as ReducedRecipe)
+        : await quantizedVariant(model, onnx, precision, arithmetic, recipe as QuantizedRecipe)
+    return { ...variant, notes: [...notes, ...variant.notes] }
   }
-  if (precision === 'int8' || precision === 'fp8') return quantizedVariant(model, onnx, precision)
   throw new DepthgateError(
     'config',
     `${file}: model ${name} cannot run at ${precision} on a CPU: it is arithmetic of GPUs. Give an engine on a GPU this precision, or take it out of \`precisions\``,
@@ -79,23 +84,48 @@ async function reducedVariant(
   return { onnx: path, emulated: arithmetic === 'emulated', notes: factNotes(format, facts) }
 }
 
-/** A quantised model is the same for every engine: what is not quantised stays FP32. */
-async function quantizedVariant(model: Model, onnx: string, format: QuantizedFormat): Promise<Variant> {
-  const { recipe, notes } = chosenRecipe(model, format)
+/** A quantised model is the same for every engine where the rest stays FP32. */
+async function quantizedVariant(
+  model: Model,
+  onnx: string,
+  format: QuantizedFormat,
+  arithmetic: 'emulated' | 'native',
+  recipe: QuantizedRecipe,
+): Promise<Variant> {
+  const { rest = 'fp32' } = recipe
+  const emulated = rest !== 'fp32' && arithmetic === 'emulated'
   const { path, facts } = await once({
     folder: join(model.root, folder),
-    name: format,
-    key: [...quantizeKey(model, format, recipe), hashOnnx(onnx)],
+    name: [format, ...(rest === 'fp32' ? [] : [rest]), ...(emulated ? ['emulated'] : [])].join('-'),
+    key: [...quantizeKey(model, format, recipe), ...(emulated ? [arithmetic] : []), hashOnnx(onnx)],
     source: onnx,
     make: async () => {
-      const { model: made, facts } = await quantized(model, format, recipe)
-      const { nodes, kept, method, scenes } = facts
-      return { model: made, facts: { nodes, kept: kept.length, method, scenes: scenes.length } }
+      const { model: made, facts } = await makeQuantized(model, format, arithmetic, recipe)
+      const { nodes, kept, method, scenes, weights, clamped, flushed, summed } = facts
+      const floored = weights
+        .filter(weight => weight.floored > 0)
+        .map(({ tensor, floored: count }) => ({ tensor, count }))
+      return {
+        model: made,
+        facts: { nodes, kept: kept.length, method, scenes: scenes.length, floored, clamped, flushed, summed },
+      }
     },
   })
-  const { nodes, kept, method, scenes } = facts
-  const note = `${nodes} products are ${format}, ${kept} stay FP32; calibrated by ${method} on ${scenes} scene${scenes === 1 ? '' : 's'}`
-  return { onnx: path, emulated: false, notes: [...notes, note] }
+  const { nodes, kept, method, scenes, floored, clamped = [], flushed = [], summed } = facts
+  const others = rest === 'fp32' ? `${kept} stay FP32` : `${kept} are not; the rest is ${rest}`
+  return {
+    onnx: path,
+    emulated,
+    notes: [
+      `${nodes} products are ${format}, ${others}; calibrated by ${method} on ${scenes} scene${scenes === 1 ? '' : 's'}`,
+      ...(floored.length > 0
+        ? [`channels whose scale would be below the smallest normal ${rest} have that: ${told(floored)}`]
+        : []),
+      ...(rest === 'fp32'
+        ? []
+        : factNotes(rest, { clamped, flushed, ...(summed !== undefined && { summed }) })),
+    ],
+  }
 }
 
 const folder = '.depthgate/variants'
@@ -113,14 +143,14 @@ function once<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts 
 }
 
 function factNotes(format: RoundedFormat, { clamped, flushed, summed }: VariantFacts): string[] {
-  const told = (tensors: readonly { tensor: string; count: number }[]) =>
-    `${tensors
-      .slice(0, 3)
-      .map(({ tensor, count }) => `${count} in ${tensor}`)
-      .join(', ')}${tensors.length > 3 ? `, and ${tensors.length - 3} more tensors` : ''}`
   return [
     ...(clamped.length > 0 ? [`weights beyond the largest ${format} were set to it: ${told(clamped)}`] : []),
     ...(flushed.length > 0 ? [`weights below half of the smallest ${format}: ${told(flushed)}`] : []),
     ...(summed === undefined ? [] : [`${summed} products are summed in FP16, 16 at a time`]),
   ]
+}
+
+function told(tensors: readonly { tensor: string; count: number }[]): string {
+  const some = tensors.slice(0, 3).map(({ tensor, count }) => `${count} in ${tensor}`)
+  return `${some.join(', ')}${tensors.length > 3 ? `, and ${tensors.length - 3} more tensors` : ''}`
 }

@@ -40,6 +40,14 @@ export interface Conversion {
   round?: typeof reduceWeight
 }
 
+/** What `quantize` did to a model before it is converted: its quantised products are left to sum as 8-bit kernels do. */
+export interface QuantizedBefore {
+  /** Every node as it came, with its place: patterns are about those. */
+  placed: readonly PlacedNode[]
+  /** Nodes that read quantised tensors. */
+  nodes: ReadonlySet<NodeProto>
+}
+
 /** What a conversion did. */
 export interface Converted {
   /** Nodes that compute in the format. */
@@ -66,21 +74,27 @@ const { FLOAT } = TensorProto_DataType
  * Turns an FP32 model into one of a reduced format, in place. A float32 tensor `t` keeps its name where it is FP32; its
  * value in the format is `t/fp16` (or `t/bf16`), made once whoever reads it: weights are rounded to nearest, ties to
  * even, for good; results come from the node that writes them, or from one Cast after it. Inputs and outputs of the graph
- * stay float32, and so does what FP32 nodes and bodies read.
+ * stay float32, and so does what FP32 nodes and bodies read. Of a model that was quantised, QuantizeLinear and
+ * DequantizeLinear are of the format too, with their scales: what they give back is.
  * @param file how errors call the model; external data lie beside it
  * @throws DepthgateError where the model is reduced already, or where the type of a tensor is unknown
  */
-export function convert(model: ModelProto, conversion: Conversion, file: string): Converted {
+export function convert(
+  model: ModelProto,
+  conversion: Conversion,
+  file: string,
+  quantized?: QuantizedBefore,
+): Converted {
   const { format, arithmetic, keep = [], flushTiny = false, round = reduceWeight } = conversion
   const native = arithmetic === 'native'
   refuseUnfit(model, format, file)
   const graph = model.graph!
-  const placed = [...placedNodes(graph)]
+  const placed = quantized?.placed ?? [...placedNodes(graph)]
   const places = new Map(placed.map(place => [place.node, place]))
-  // what raising the opset adds has no place in the user's model
+  // what quantising and raising the opset add has no place in the user's model
   const place = (node: NodeProto) => places.get(node) ?? { node, id: 'added', weights: [] }
-  const isKept = chooseNodes(keep, placed, 'keep')
-  const sumsInFp32 = chooseWidened(conversion, placed)
+  const chosen = new Set(placed.filter(chooseNodes(keep, placed, quantized ? 'keepFp32' : 'keep')))
+  const sumsInFp32 = chooseWidened(conversion, placed, quantized?.nodes)
 
   if (native && format === 'bf16') raiseOpset(model, neededOpset(model), file)
   hoistConstants(graph, file)
@@ -97,7 +111,8 @@ export function convert(model: ModelProto, conversion: Conversion, file: string)
     // an emulation plans as the native variant is planned, whose opset is raised
     opset: format === 'bf16' ? neededOpset(model) : opsetOf(model),
     constants: new Set([...weights, ...constantOutputs(graph)]),
-    keep: isKept,
+    keep: place => chosen.has(place),
+    quantized: quantized !== undefined,
   })
   const kept = keptNodes(graph.node.map(place), fates, producersOf(graph), file)
   if (fates.every(({ type }) => type !== 'reduced'))
@@ -226,8 +241,9 @@ function constantOutputs({ node }: GraphProto): string[] {
 function chooseWidened(
   { arithmetic, accumulate = 'engine' }: Conversion,
   placed: readonly PlacedNode[],
+  quantized: ReadonlySet<NodeProto> = new Set(),
 ): (node: NodeProto) => boolean {
-  const isProduct = ({ opType }: NodeProto) => products.has(opType)
+  const isProduct = (node: NodeProto) => products.has(node.opType) && !quantized.has(node)
   const where = 'accumulate.fp32'
   const listed =
     typeof accumulate === 'object'
@@ -236,7 +252,7 @@ function chooseWidened(
   if (typeof accumulate === 'object' && !listed.some(isProduct))
     throw new DepthgateError(
       'precision',
-      `${where} ${accumulate.fp32.join(', ')}: names no product. It is for ${[...products].join(', ')}`,
+      `${where} ${accumulate.fp32.join(', ')}: names no product${quantized.size > 0 ? ' that is not quantised' : ''}. It is for ${[...products].join(', ')}`,
     )
   if (arithmetic === 'emulated' || accumulate === 'engine') return () => false
   if (accumulate === 'fp32') return isProduct

@@ -25,6 +25,8 @@ export interface PlanRequest {
   constants: ReadonlySet<string>
   /** The user's choice of nodes that stay FP32. */
   keep: (placed: PlacedNode) => boolean
+  /** Whether what quantises is depthgate's, with scales that the format holds. */
+  quantized: boolean
 }
 
 /**
@@ -50,7 +52,7 @@ export function planNodes(request: PlanRequest): NodeFate[] {
 function fateOf(
   placed: PlacedNode,
   fromShapes: boolean,
-  { types, format, opset, keep }: PlanRequest,
+  { types, format, opset, keep, quantized }: PlanRequest,
 ): NodeFate {
   const { node } = placed
   const names = [...node.input, ...node.output].filter(name => name !== '')
@@ -64,7 +66,7 @@ function fateOf(
   if (!names.some(isFloat)) return { type: 'untouched' }
   if (names.some(name => types.typeOf(name) === 'not a tensor'))
     return kept('it handles sequences or optionals')
-  if (quantising.has(node.opType)) return kept('it quantises')
+  if (quantising.has(node.opType) && !quantized) return kept('it quantises')
   if (fromShapes) return kept('it computes sizes, not data')
   if (sources.has(node.opType)) return kept('its result is reduced where it is used')
   const since = allowedSince(format, node.opType)

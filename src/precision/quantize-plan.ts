@@ -10,7 +10,7 @@ import { hoistConstants } from './constants.ts'
 import { chooseNodes, type NodePattern } from './keep.ts'
 import { quantising } from './operators.ts'
 import { type QuantizedSlot, type QuantizeFate, slotsOf } from './quantize-slots.ts'
-import type { QuantizedFormat } from './quantized-weight.ts'
+import { type QuantizedFormat, type Rest, rests } from './quantized-weight.ts'
 import { refuseUnfit } from './refuse.ts'
 
 /** Operators that can be quantised: products of data and weights. */
@@ -22,17 +22,21 @@ export interface QuantizeChoice {
   format: QuantizedFormat
   /** By default all that can be. */
   operators?: readonly QuantizedOperator[]
-  /** Nodes that stay FP32. */
+  /** What is not quantised: by default it stays FP32. */
+  rest?: Rest
+  /** Nodes that are not quantised: they are of the rest. */
   keep?: readonly NodePattern[]
-  /** Keeps the first layers FP32: products that no other product comes before. */
+  /** Nodes that are neither quantised nor of the rest: they stay FP32. */
+  keepFp32?: readonly NodePattern[]
+  /** Leaves the first layers to the rest: products that no other product comes before. */
   keepFirst?: boolean
-  /** Keeps the last layers FP32: products that no other product comes behind. */
+  /** Leaves the last layers to the rest: products that no other product comes behind. */
   keepLast?: boolean
-  /** Quantises products of two activations too, as attention has them. By default they stay FP32. */
+  /** Quantises products of two activations too, as attention has them. By default they are of the rest. */
   attention?: boolean
   /**
    * Quantises residual branches too: what an Add reads directly while its other input is computed from it. By default
-   * they stay FP32. TensorRT can fuse such an Add into an 8-bit convolution.
+   * they are of the rest. TensorRT can fuse such an Add into an 8-bit convolution.
    */
   residual?: boolean
 }
@@ -40,7 +44,9 @@ export interface QuantizeChoice {
 const choiceNames: readonly string[] = [
   'format',
   'operators',
+  'rest',
   'keep',
+  'keepFp32',
   'keepFirst',
   'keepLast',
   'attention',
@@ -49,30 +55,36 @@ const choiceNames: readonly string[] = [
 
 export interface QuantizePlan {
   format: QuantizedFormat
+  rest: Rest
   nodes: ReadonlyMap<NodeProto, readonly QuantizedSlot[]>
   /** Tensors that a range is needed for, in the order of the graph. */
   activations: readonly string[]
-  /** Nodes of the chosen operators that stay FP32, and why. */
+  /** Nodes of the chosen operators that are not quantised, and why. */
   kept: readonly { node: string; reason: string }[]
+  /** Every node of the model as it came, with its place. */
+  placed: readonly PlacedNode[]
 }
 
 /**
  * Decides what of a model is quantised, and makes the model ready for it, in place: float constants become initialisers,
- * nodes come after what they read, and for fp8 the opset is raised to 19, the first that has it. Bodies of If, Loop and
- * Scan stay FP32.
+ * nodes come after what they read, and the opset is raised to 19, the first that has fp8, and scales that are not FP32,
+ * where either is asked for. Bodies of If, Loop and Scan stay FP32.
  * @param file how errors call the model
  * @throws DepthgateError where the model is quantised or reduced already, is too old, or where nothing would be quantised
  */
 export function planQuantization(model: ModelProto, choice: QuantizeChoice, file: string): QuantizePlan {
   checkKeys(choice, choiceNames, `${file}: quantize`)
-  const { format, operators = quantizedOperators, keep = [] } = choice
+  const { format, operators = quantizedOperators, rest = 'fp32', keep = [], keepFp32 = [] } = choice
   for (const operator of operators) checkChoice(operator, quantizedOperators, `${file}: operators`)
+  checkChoice(rest, rests, `${file}: rest`)
   refuseUnfit(model, format, file)
   const graph = model.graph!
   const placed = [...placedNodes(graph)]
   refuseQuantized(placed, format, file)
-  const isKept = chooseNodes(keep, placed, 'keep')
-  if (format === 'fp8') raiseOpset(model, 19, file)
+  const isRest = chooseNodes(keep, placed, 'keep')
+  const isFp32 = chooseNodes(keepFp32, placed, 'keepFp32')
+  const isKept = (place: PlacedNode) => isRest(place) || isFp32(place)
+  if (format === 'fp8' || rest !== 'fp32') raiseOpset(model, 19, file)
   hoistConstants(graph, file)
   graph.node = sortedNodes(graph, file)
 
@@ -95,10 +107,10 @@ export function planQuantization(model: ModelProto, choice: QuantizeChoice, file
   if (nodes.size === 0)
     throw new DepthgateError(
       'precision',
-      `${file}: not one of its nodes would be quantised: ${kept.length === 0 ? `it has no ${operators.join(', ')}` : kept.map(({ node, reason }) => `${node}: ${reason}`).join('; ')}`,
+      `${file}: not one of its nodes would be quantised: ${kept.length === 0 ? `it has no ${operators.join(', ')}` : reasonsOf(kept)}`,
     )
   if (choice.residual) addResiduals()
-  return { format, nodes, activations: activationsOf(graph.node, nodes), kept }
+  return { format, rest, nodes, activations: activationsOf(graph.node, nodes), kept, placed }
 
   function fateOf(product: PlacedNode): QuantizeFate {
     const { node } = product
@@ -127,6 +139,11 @@ export function planQuantization(model: ModelProto, choice: QuantizeChoice, file
         nodes.set(node, [{ slot, kind: 'activation' }])
     }
   }
+}
+
+/** Reasons of nodes that are not quantised, in one line. */
+export function reasonsOf(kept: QuantizePlan['kept']): string {
+  return kept.map(({ node, reason }) => `${node}: ${reason}`).join('; ')
 }
 
 function refuseQuantized(placed: readonly PlacedNode[], format: QuantizedFormat, file: string): void {

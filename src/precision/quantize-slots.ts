@@ -8,7 +8,7 @@ export type QuantizedSlot =
   /** `axis`: of the channels, each of which has a scale of its own; undefined: one scale for all. */
   | { slot: number; kind: 'weight'; axis: number | undefined }
 
-/** What becomes of a product: some of its inputs are quantised, or it stays FP32 for a reason. */
+/** What becomes of a product: some of its inputs are quantised, or it is not for a reason. */
 export type QuantizeFate = { type: 'quantized'; slots: QuantizedSlot[] } | { type: 'kept'; reason: string }
 
 export interface SlotRequest {

@@ -26,6 +26,7 @@ facts() {
   depthgate doctor --config $config
 }
 precisions() { vitest precisions; }
+quantised() { vitest quantised; }
 unfused() { node bench/tensorrt/unfused.mjs "${DEPTHGATE_LEVEL:-3}"; }
 fusion() { vitest fusion; }
 timing() { vitest timing; }
@@ -53,7 +54,7 @@ providers() {
 }
 
 # step and its limit in seconds
-steps=(facts:90 precisions:400 unfused:300 fusion:240 timing:120 errors:150 bench:500 plans:200 gate:400 second:60
+steps=(facts:90 precisions:400 quantised:300 unfused:300 fusion:240 timing:120 errors:150 bench:500 plans:200 gate:400 second:60
   weak:240 networks:500 providers:300 rebuilds:400)
 
 run() { # NAME SECONDS

@@ -145,7 +145,17 @@ function port(metadata: ort.InferenceSession.ValueMetadata): Port {
 
 function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {
   if (providerOf(engine) !== 'cpu') return []
-  if (precision === 'fp8') return ['FP8 is rounded where the ONNX quantises; products are computed in FP32']
+  if (precision === 'int8' || precision === 'fp8')
+    return [
+      ...(precision === 'fp8'
+        ? ['FP8 is rounded where the ONNX quantises; products are computed in FP32']
+        : []),
+      ...(emulated
+        ? [
+            'what is not quantised is emulated: FP32 kernels, every tensor rounded. GPU kernels that also accumulate in a reduced format lose more; this does not see it',
+          ]
+        : []),
+    ]
   if (precision !== 'fp16' && precision !== 'bf16') return []
   const name = precision.toUpperCase()
   return [

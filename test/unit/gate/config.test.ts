@@ -146,9 +146,14 @@ describe('the config', () => {
       /recipes\.int8\.calibrator: is .*, expected a function \(tensor, histogram\) => range/,
     ]),
     [
+      'a rest that is none',
+      { models: { a: { onnx: 'a', recipes: { int8: { rest: 'tf32' } } } } },
+      /recipes\.int8\.rest: is "tf32", expected one of fp32, fp16, bf16/,
+    ],
+    [
       'a key of another recipe',
-      { models: { a: { onnx: 'a', recipes: { int8: { accumulate: 'fp32' } } } } },
-      /recipes\.int8: "accumulate" is unknown here/,
+      { models: { a: { onnx: 'a', recipes: { int8: { flushTiny: true } } } } },
+      /recipes\.int8: "flushTiny" is unknown here/,
     ],
     [
       'an unknown fusion',
