@@ -6,15 +6,15 @@ import { checkChoice, chosenNames } from '../base/options.ts'
 import { type Precision, precisions } from '../engines/engine.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { pytorchPrecisions } from '../engines/pytorch/session.ts'
+import { transfers } from '../engines/timing.ts'
 import { type BenchOptions, type BenchRow, benchCase, benchPytorch } from '../gate/bench.ts'
 import { enginesOf, findModel, loadConfig, type Model, precisionsOf, sceneNames } from '../gate/config.ts'
-import { groupRows } from '../gate/recommend.ts'
+import { type BenchGroup, groupRows, withBudgets } from '../gate/recommend.ts'
+import { pytorchSettings } from '../gate/time.ts'
 import { benchMarkdown, benchText } from '../report/bench.ts'
 import { fromHere } from '../report/phrase.ts'
 import { showBuilds } from './build-progress.ts'
 import { type Command, numberOf, parse } from './command.ts'
-
-const transfers = ['none', 'in', 'out', 'both'] as const
 
 /** Times every engine at every precision beside its error. */
 export const bench: Command = {
@@ -27,7 +27,8 @@ export const bench: Command = {
   --warmup S           by default 1
   --transfers WHICH    none (the default), in, out or both: copies between host and GPU that count
   --rebuilds N         build each plan N times more and tell how time and error spread
-  --pytorch FILE.py:FACTORY   time the PyTorch network as well, at each precision that it has: ${pytorchPrecisions.join(', ')}
+  --pytorch FILE.py:FACTORY   time the PyTorch network as well, in FP32, which speed-ups are over, and at the chosen ones
+                       of ${pytorchPrecisions.join(', ')}
   --compile            and once more through torch.compile
   --python PROGRAM     that has torch (DEPTHGATE_PYTHON, else python3)
   --recommend          print the fastest that passes, and why the faster ones fail
@@ -35,7 +36,10 @@ export const bench: Command = {
   --json               print the figures as JSON
   --markdown FILE      write the table there
 
-Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could be measured.
+A budget that the config sets is held: kept, broken, or not judged where a figure is missing or cannot be believed.
+
+Exit code: 0 measured; 1 a budget is broken, or with --recommend nothing passes; 2 nothing could be measured, or a budget
+could not be judged.
 
   depthgate bench --model midas --recommend
   depthgate bench --precision fp16 --seconds 10 --markdown speed.md
@@ -74,13 +78,14 @@ Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could 
     const rebuilds = numberOf('--rebuilds', values.rebuilds)
     showBuilds()
 
-    const rows: BenchRow[] = []
-    const done = (row: BenchRow) => {
-      rows.push(row)
-      console.error(fromHere(rowText(row)))
-    }
+    const all: BenchRow[] = []
     for (const name of names) {
       const model = findModel(config, name)
+      const rows: BenchRow[] = []
+      const done = (row: BenchRow) => {
+        rows.push(row)
+        console.error(fromHere(rowText(row)))
+      }
       const options = {
         scenes: chosenNames(sceneNames(model), values.scene, '--scene', 'bench'),
         timing,
@@ -92,10 +97,11 @@ Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could 
         for (const precision of precisionsOf(model, engine))
           if (values.precision?.includes(precision) ?? true)
             done(await benchCase(model, engine, precision, options))
+      all.push(...withBudgets(rows, model.config.budget))
     }
     await releaseEngines()
 
-    const groups = groupRows(rows)
+    const groups = groupRows(all)
     const { recommend } = values
     if (values.markdown !== undefined)
       writeWhole(
@@ -107,9 +113,16 @@ Exit code: 0 measured, 1 with --recommend where nothing passes, 2 nothing could 
         ? honestJson({ groups })
         : fromHere(groups.map(group => benchText(group, recommend)).join('\n\n')),
     )
-    if (!rows.some(({ type }) => type === 'measured')) return 2
-    return recommend && groups.some(({ recommended }) => recommended === undefined) ? 1 : 0
+    return exitCodeOf(groups, recommend)
   },
+}
+
+function exitCodeOf(groups: readonly BenchGroup[], recommend: boolean): number {
+  const rows = groups.flatMap(group => group.rows)
+  if (!rows.some(({ type }) => type === 'measured')) return 2
+  if (rows.some(({ budget }) => budget?.outcome === 'broken')) return 1
+  if (recommend && groups.some(({ recommended }) => recommended === undefined)) return 1
+  return rows.some(({ budget }) => budget?.outcome === 'not judged') ? 2 : 0
 }
 
 function pytorchRows(
@@ -122,18 +135,14 @@ function pytorchRows(
   }: { pytorch?: string; python: string; compile: boolean; precision?: string[] },
   options: BenchOptions,
 ): (() => Promise<BenchRow>)[] {
-  const [, file, factory] = /^(.+\.py):(\w+)$/.exec(pytorch) ?? []
-  if (file === undefined || factory === undefined)
-    throw new DepthgateError('usage', `--pytorch ${pytorch}: write FILE.py:FACTORY`)
-  const specs = model.golden.manifest.outputs
-  const outputs = Object.keys(specs)
-    .filter(output => !specs[output]!.derived)
-    .map(output => model.config.outputs?.[output]?.onnx ?? output)
-  const base = { python, device: 0, file: resolve(file), factory, outputs, seconds: 1800 }
+  const settings = pytorchSettings(model, pytorch, '--pytorch', { python, folder: process.cwd() })
   const wanted = pytorchPrecisions.filter((each: Precision) => precision?.includes(each) ?? true)
-  return (compile ? [false, true] : [false]).flatMap(compile =>
-    wanted.map(each => () => benchPytorch(model, { ...base, compile }, each, options)),
+  const rows = (compile ? [false, true] : [false]).flatMap(compile =>
+    wanted.map(each => () => benchPytorch(model, { ...settings, compile }, each, options)),
   )
+  // what speed-ups are over is measured whatever --precision says
+  if (!wanted.includes('fp32')) rows.unshift(() => benchPytorch(model, settings, 'fp32', options))
+  return rows
 }
 
 function rowText(row: BenchRow): string {

@@ -1,3 +1,6 @@
+/** What copies between host and GPU are part of a time. */
+export const transfers = ['none', 'in', 'out', 'both'] as const
+
 /** How an engine is to be timed. */
 export interface TimingRequest {
   /** Seconds of inferences before the first that counts. */
@@ -8,8 +11,7 @@ export interface TimingRequest {
   iterations?: number
   /** Whether the launches are replayed as one CUDA graph. */
   graph: boolean
-  /** What copies between host and GPU are part of the time. */
-  transfers: 'none' | 'in' | 'out' | 'both'
+  transfers: (typeof transfers)[number]
 }
 
 /** Clocks and heat of a GPU at work; null where they are not known. */

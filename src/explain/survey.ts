@@ -31,8 +31,8 @@ export async function survey(
   const found = await sensitivity(units.length, usedBy, floor, options)
   const alone = squares(found, units.length)
   const sum = new Map<number, number>()
+  // of a group that was not told apart the whole is known, and that holds sums already where they are seen
   for (const { units: members } of found.groups)
-    // of a group that was not told apart the whole is known, and that holds sums already where they are seen
     for (const unit of members)
       if (units[unit]!.sums && (members.length === 1 || unseenSums(unit, 1) > 0))
         sum.set(unit, await rounding(unit, alone[unit]!))

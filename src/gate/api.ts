@@ -2,6 +2,7 @@ import { attribute } from './attribute.ts'
 import { findModel, loadConfig, sceneNames } from './config.ts'
 import { type Inference, type InferOptions, inferModel } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
+import { type Timed, type TimeOptions, timeModel } from './time.ts'
 
 /** The scenes of a model that has goldens, by name. */
 export function scenes(model: string): string[] {
@@ -24,4 +25,12 @@ export async function infer(
   if (verdict.pass && !always) return inference
   const attribution = await attribute(found, inference, verdict)
   return attribution ? { ...inference, attribution } : inference
+}
+
+/**
+ * Times one precision of a model in depthgate.config.ts, by the method of `depthgate bench`: what `toMeetBudget` takes.
+ * Nothing else should run meanwhile: keep such tests in a project without parallel files.
+ */
+export function time(model: string, options: TimeOptions = {}): Promise<Timed> {
+  return timeModel(findModel(loadConfig(), model), options)
 }

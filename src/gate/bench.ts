@@ -1,17 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DepthgateError, messageOf } from '../base/errors.ts'
-import type { Engine, EngineRequest, Fingerprint, Precision } from '../engines/engine.ts'
+import { DepthgateError } from '../base/errors.ts'
+import type { Engine, EngineRequest, Precision } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { loadPytorch, type PytorchSettings } from '../engines/pytorch/session.ts'
-import { statistics, type Timing } from '../engines/statistics.ts'
-import type { TimingRequest } from '../engines/timing.ts'
 import { primaryOutput } from '../golden/kinds.ts'
 import { readInput } from '../golden/store.ts'
+import type { BudgetVerdict, Measured } from './budget.ts'
 import type { Model } from './config.ts'
 import { inferOn, requestFor } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
+import { bestTiming, checkTimed, type TimesRequest, timesOf } from './times.ts'
 
 /** How far a variant is from its goldens, over the scenes that were run: of each figure the worst. */
 export interface Accuracy {
@@ -31,23 +31,19 @@ export interface Spread {
   high: number
 }
 
-export interface MeasuredRow {
+export interface MeasuredRow extends Measured {
   type: 'measured'
   model: string
   engine: string
   precision: Precision
-  fingerprint: Fingerprint
-  /** Each inference enqueued by the host. */
-  plain: Timing
-  /** Replayed as one CUDA graph, or why it was not. */
-  graph: Timing | { reason: string }
   planBytes?: number
-  deviceBytes?: number
   buildSeconds?: number
   layers?: number
   accuracy: Accuracy
   /** Of builds made anew: the noise that choosing kernels by their time brings. */
   rebuilds?: { count: number; median: Spread; rmse: Spread }
+  /** Where the config sets a budget for it. */
+  budget?: BudgetVerdict
 }
 
 export interface BrokenRow {
@@ -56,6 +52,7 @@ export interface BrokenRow {
   engine: string
   precision: Precision
   error: string
+  budget?: BudgetVerdict
 }
 
 export type BenchRow = MeasuredRow | BrokenRow
@@ -63,7 +60,7 @@ export type BenchRow = MeasuredRow | BrokenRow
 export interface BenchOptions {
   /** Scenes for the accuracy; the first is timed. */
   scenes: readonly string[]
-  timing: Omit<TimingRequest, 'graph'>
+  timing: TimesRequest
   /** Builds beyond the first. */
   rebuilds: number
 }
@@ -118,15 +115,9 @@ async function measure(
   source: string,
   options: BenchOptions,
 ): Promise<MeasuredRow> {
-  const { time } = loaded
-  if (!time)
-    throw new DepthgateError(
-      'bench',
-      `${source}: engine ${engine} starts anew for each scene, so it is not timed`,
-    )
+  checkTimed(loaded, engine, source)
   const accuracy = await accuracyOf(model, engine, loaded, source, options.scenes)
-  const tensor = readInput(model.golden, options.scenes[0]!)
-  const plain = statistics(await time(tensor, { ...options.timing, graph: false }))
+  const times = await timesOf(loaded, readInput(model.golden, options.scenes[0]!), options.timing)
   const { plan, deviceBytes, fingerprint } = loaded
   return {
     type: 'measured',
@@ -134,22 +125,12 @@ async function measure(
     engine,
     precision: fingerprint.precision,
     fingerprint,
-    plain,
-    graph: await graphed(),
+    ...times,
     ...(plan?.bytes !== undefined && { planBytes: plan.bytes }),
     ...(plan?.buildSeconds !== undefined && { buildSeconds: plan.buildSeconds }),
     ...(plan && { layers: plan.layers }),
     ...(deviceBytes !== undefined && { deviceBytes }),
     accuracy,
-  }
-
-  async function graphed(): Promise<Timing | { reason: string }> {
-    if (fingerprint.engine === 'onnxruntime') return { reason: 'ONNX Runtime in Node has no CUDA graphs' }
-    try {
-      return statistics(await time!(tensor, { ...options.timing, graph: true }))
-    } catch (thrown) {
-      return { reason: messageOf(thrown) }
-    }
   }
 }
 
@@ -206,9 +187,4 @@ async function rebuildNoise(
 
 function spread(values: readonly number[]): Spread {
   return { low: Math.min(...values), high: Math.max(...values) }
-}
-
-/** The faster of plain and graph: what a user of this engine would run. */
-export function bestTiming({ plain, graph }: MeasuredRow): Timing {
-  return 'median' in graph && graph.median < plain.median ? graph : plain
 }

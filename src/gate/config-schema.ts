@@ -4,6 +4,7 @@ import { engineSchema } from '../engines/settings-schema.ts'
 import { calibrationMethods } from '../precision/calibration.ts'
 import { quantizedOperators } from '../precision/quantize-plan.ts'
 import { rests } from '../precision/quantized-weight.ts'
+import { modelBudgetSchema } from './budget-schema.ts'
 import { limitNames, takesPercent } from './tolerance.ts'
 
 const text = { type: 'string', minLength: 1 } as const
@@ -167,6 +168,7 @@ export const configSchema = {
             required: ['file'],
             additionalProperties: false,
           },
+          budget: modelBudgetSchema,
         },
         required: ['onnx'],
         additionalProperties: false,

@@ -116,6 +116,12 @@ export function findModel({ file, root, config }: LoadedConfig, name: string): M
         )
     refuseIdleKeys(found, golden, `${file}: model ${name}`)
     const engines = enginesFor(config, found, root, `${file}: model ${name}`)
+    for (const engine of Object.keys(found.budget?.engines ?? {}))
+      if (!engines.has(engine))
+        throw new DepthgateError(
+          'config',
+          `${file}: model ${name} sets a budget for the engine ${JSON.stringify(engine)}, which it is not run on${didYouMean(engine, [...engines.keys()])}`,
+        )
     model = { name, config: found, golden, engines, file, root }
     models.set(key, model)
   }

@@ -1,5 +1,6 @@
 import type { Fusion, Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
+import type { ModelBudget } from './budget.ts'
 import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
 import type { Tolerance } from './tolerance.ts'
 
@@ -44,6 +45,8 @@ export interface ModelConfig {
   precisions?: Precision[]
   /** Ground truth, for the question of task quality that is kept apart from fidelity. */
   truth?: TruthConfig
+  /** What an inference may take; `depthgate bench` and `toMeetBudget` hold it. */
+  budget?: ModelBudget
 }
 
 /** Where the ground truth of a model's scenes lies. Scenes without such a file have none. */

@@ -1,4 +1,6 @@
-import { type BenchRow, bestTiming, type MeasuredRow } from './bench.ts'
+import type { BenchRow, MeasuredRow } from './bench.ts'
+import { budgetFor, judgeBudget, type ModelBudget, unmeasuredBudget } from './budget.ts'
+import { bestTiming } from './times.ts'
 
 /** Rows that may be compared with one another: one model, on one device. */
 export interface BenchGroup {
@@ -7,7 +9,7 @@ export interface BenchGroup {
   rows: BenchRow[]
   /** Rows that no other beats in both time and error. */
   front: MeasuredRow[]
-  /** The fastest that keeps the tolerance, if any does. */
+  /** The fastest that keeps the tolerance and breaks no budget, if any does. */
   recommended?: MeasuredRow
   /** Faster than that, and why each is not it. */
   rejected: { row: MeasuredRow; reason: string }[]
@@ -37,19 +39,50 @@ export function groupRows(rows: readonly BenchRow[]): BenchGroup[] {
   return [...groups.values()].map(group => ({ ...group, ...choose(group.rows) }))
 }
 
+/** What speed-ups are over: PyTorch in FP32. Pure. */
+export function referenceOf(rows: readonly BenchRow[]): MeasuredRow | undefined {
+  return rows.find(
+    (row): row is MeasuredRow =>
+      row.type === 'measured' && row.engine === 'pytorch' && row.precision === 'fp32',
+  )
+}
+
+/** Rows of one model with the verdicts on their budgets. Pure. */
+export function withBudgets(rows: readonly BenchRow[], config: ModelBudget | undefined): BenchRow[] {
+  const reference = referenceOf(rows)
+  return rows.map(row => {
+    if (isPytorch(row)) return row
+    const limits = budgetFor(config, row.precision, row.engine)
+    const budget = row.type === 'broken' ? unmeasuredBudget(limits) : judgeBudget(limits, row, reference)
+    return budget ? { ...row, budget } : row
+  })
+}
+
+/** PyTorch is what is left behind: no candidate, and under no budget. */
+function isPytorch({ engine }: BenchRow): boolean {
+  return engine.startsWith('pytorch')
+}
+
 function choose(rows: readonly BenchRow[]): Pick<BenchGroup, 'front' | 'recommended' | 'rejected'> {
   const measured = rows.filter(row => row.type === 'measured')
   const byTime = measured.toSorted((a, b) => bestTiming(a).median - bestTiming(b).median)
   const front = byTime.filter(
     (row, i) => !byTime.slice(0, i).some(faster => faster.accuracy.absRel <= row.accuracy.absRel),
   )
-  // PyTorch is what is left behind, not a candidate
-  const candidates = byTime.filter(({ engine }) => !engine.startsWith('pytorch'))
-  const place = candidates.findIndex(({ accuracy }) => accuracy.failing.length === 0)
+  const candidates = byTime.filter(row => !isPytorch(row))
+  const place = candidates.findIndex(row => refusal(row) === undefined)
   const rejected = candidates.slice(0, place === -1 ? undefined : place).map(row => ({
     row,
-    reason: `${row.accuracy.failing.length} of ${row.accuracy.scenes} scenes fail; ${row.accuracy.failing[0]!.scene}: ${row.accuracy.failing[0]!.reason}`,
+    reason: refusal(row)!,
   }))
   const recommended = candidates[place]
   return { front, rejected, ...(recommended && { recommended }) }
+}
+
+/** Why a row is not to be recommended, however fast it is. */
+function refusal({ accuracy: { failing, scenes }, budget }: MeasuredRow): string | undefined {
+  const [first] = failing
+  if (first) return `${failing.length} of ${scenes} scenes fail; ${first.scene}: ${first.reason}`
+  const broken = budget?.findings.filter(({ type }) => type === 'broken').map(({ name }) => name) ?? []
+  return broken.length > 0 ? `it breaks its budget: ${broken.join(', ')}` : undefined
 }

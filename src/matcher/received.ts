@@ -2,15 +2,6 @@ import ndarray, { type NdArray } from 'ndarray'
 import { DepthgateError } from '../base/errors.ts'
 import { asDepthMap, type DepthMap, type FloatArray, formatShape } from '../depth/depth-map.ts'
 
-/** A forgotten `await` is told as such. */
-export function refusePromise(received: unknown): void {
-  if (received instanceof Promise)
-    throw new DepthgateError(
-      'matcher',
-      'toMatchGolden received a Promise: write `expect(await infer(…)).toMatchGolden()`',
-    )
-}
-
 /**
  * What a test handed to `expect` as a depth map: an ndarray, an ONNX Runtime tensor, `{ data, shape }`, or a bare typed
  * array, which is taken to have the golden's shape. Throws on anything else, and on types other than floats.

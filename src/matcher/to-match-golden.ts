@@ -12,8 +12,9 @@ import { readTruth } from '../golden/store.ts'
 import { picturesOf, writeEvidence } from '../report/evidence.ts'
 import { verdictText } from '../report/phrase.ts'
 import { type BaselineState, matchBaseline } from './match-baseline.ts'
+import { type CallState, refuseMisuse, refusePromise } from './misuse.ts'
 import { keepMaps, noteVerdict, type RunningTest } from './note.ts'
-import { receivedMap, refusePromise } from './received.ts'
+import { receivedMap } from './received.ts'
 import { mapsAreWanted } from './wanted.ts'
 
 export interface MatchOptions {
@@ -33,10 +34,7 @@ export type MatchArguments =
   | [golden: string, options?: MatchOptions]
 
 /** The part of Vitest's matcher state that is looked at. */
-interface State extends BaselineState {
-  isNot?: boolean
-  poll?: boolean
-  promise?: string
+interface State extends BaselineState, CallState {
   task?: RunningTest
 }
 
@@ -50,7 +48,12 @@ export function toMatchGolden(
   received: unknown,
   ...args: MatchArguments
 ): { pass: boolean; message: () => string } {
-  refuseMisuse(this)
+  refuseMisuse(this, {
+    name: 'toMatchGolden',
+    call: 'expect(depth).toMatchGolden()',
+    poll: 'an engine gives the same depth each time',
+    not: 'a depth that must differ from PyTorch is no requirement. To see what a fault does, use `depthgate compare`',
+  })
   const name = typeof args[0] === 'string' ? args[0] : undefined
   const options: MatchOptions = (typeof args[0] === 'object' ? args[0] : args[1]) ?? {}
   checkOptions(options)
@@ -139,7 +142,7 @@ function judgeArray(
   golden: string | undefined,
   options: MatchOptions,
 ): Judged {
-  refusePromise(array)
+  refusePromise(array, 'toMatchGolden', 'infer')
   const [modelName, scene, ...rest] = golden?.split('/') ?? []
   if (!modelName || !scene || rest.length > 0)
     throw new DepthgateError(
@@ -165,24 +168,5 @@ function checkOptions(options: MatchOptions): void {
     throw new DepthgateError(
       'matcher',
       'toMatchGolden: fovErrorDeg is no limit of a map; set it in the config, under the output that is the field of view',
-    )
-}
-
-function refuseMisuse({ isNot, poll, promise }: State): void {
-  if (poll)
-    throw new DepthgateError(
-      'matcher',
-      'toMatchGolden cannot be polled: an engine gives the same depth each time. Write expect(depth).toMatchGolden()',
-    )
-  // an assertion always has `promise`, '' where there is none; an asymmetric matcher has not
-  if (promise === undefined)
-    throw new DepthgateError(
-      'matcher',
-      'toMatchGolden cannot be used inside toEqual and the like: it would say only "not equal". Write expect(depth).toMatchGolden()',
-    )
-  if (isNot)
-    throw new DepthgateError(
-      'matcher',
-      'expect(depth).not.toMatchGolden() is refused: a depth that must differ from PyTorch is no requirement. To see what a fault does, use `depthgate compare`',
     )
 }

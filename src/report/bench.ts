@@ -1,6 +1,8 @@
-import { type BenchRow, bestTiming, type MeasuredRow, type Spread } from '../gate/bench.ts'
+import type { BenchRow, MeasuredRow, Spread } from '../gate/bench.ts'
 import { figure } from '../gate/figure.ts'
-import type { BenchGroup } from '../gate/recommend.ts'
+import { type BenchGroup, referenceOf } from '../gate/recommend.ts'
+import { bestTiming } from '../gate/times.ts'
+import { findingText } from './budget-text.ts'
 import { table } from './table.ts'
 
 const heads = [
@@ -18,38 +20,44 @@ const heads = [
   'AbsRel',
   'p99Rel',
   'verdict',
+  'budget',
 ] as const
+/** Columns of words; the others hold figures. */
+const words: ReadonlySet<string> = new Set(['', 'precision', 'engine', 'verdict', 'budget'])
 
 /** One group for a terminal. */
 export function benchText(group: BenchGroup, recommend: boolean): string {
-  const { rows, remarks } = lines(group, recommend)
-  const align = heads.map((_, i) => (i < 3 || i === heads.length - 1 ? 'left' : 'right') as 'left' | 'right')
-  return [headline(group), '', ...table([heads, ...rows], align), '', ...remarks].join('\n')
+  const { head, rows, remarks } = lines(group, recommend)
+  const align = head.map(name => (words.has(name) ? 'left' : 'right'))
+  return [headline(group), '', ...table([head, ...rows], align), '', ...remarks].join('\n')
 }
 
 /** One group as Markdown. */
 export function benchMarkdown(group: BenchGroup, recommend: boolean): string {
-  const { rows, remarks } = lines(group, recommend)
+  const { head, rows, remarks } = lines(group, recommend)
   const row = (cells: readonly string[]) =>
     `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [
     `### ${headline(group)}`,
     '',
-    row(heads),
-    `|${heads.map((_, i) => (i < 3 || i === heads.length - 1 ? '---' : '--:')).join('|')}|`,
+    row(head),
+    `|${head.map(name => (words.has(name) ? '---' : '--:')).join('|')}|`,
     ...rows.map(row),
     '',
     ...remarks.map(remark => `- ${remark}`),
   ].join('\n')
 }
 
-function lines(group: BenchGroup, recommend: boolean): { rows: string[][]; remarks: string[] } {
-  const reference = group.rows.find(
-    (row): row is MeasuredRow =>
-      row.type === 'measured' && row.engine === 'pytorch' && row.precision === 'fp32',
-  )
+function lines(
+  group: BenchGroup,
+  recommend: boolean,
+): { head: readonly string[]; rows: string[][]; remarks: string[] } {
+  const reference = referenceOf(group.rows)
+  // the last column is for those who set a budget
+  const width = group.rows.some(({ budget }) => budget) ? heads.length : heads.length - 1
   return {
-    rows: group.rows.map(row => cells(row, group, reference)),
+    head: heads.slice(0, width),
+    rows: group.rows.map(row => cells(row, group, reference).slice(0, width)),
     remarks: [...remarks(group, reference), ...(recommend ? advice(group) : [])],
   }
 }
@@ -62,6 +70,7 @@ function cells(row: BenchRow, { front }: BenchGroup, reference: MeasuredRow | un
       row.engine,
       ...Array<string>(10).fill(''),
       `broken: ${row.error.split('\n')[0]}`,
+      row.budget?.outcome ?? '',
     ]
   const { plain, graph, accuracy } = row
   const failing = accuracy.failing.length
@@ -80,6 +89,7 @@ function cells(row: BenchRow, { front }: BenchGroup, reference: MeasuredRow | un
     figure(accuracy.absRel),
     figure(accuracy.p99Rel),
     failing === 0 ? 'pass' : `${failing} of ${accuracy.scenes} fail`,
+    row.budget?.outcome ?? '',
   ]
 }
 
@@ -138,8 +148,16 @@ function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined
           ]
         : [],
     ),
+    ...rows.flatMap(budgetLines),
     ...(reference ? ['speed-up: over PyTorch FP32, the faster of plain and graph of both.'] : []),
   ]
+}
+
+/** What of a budget is broken, not judged, or kept in spite of a doubt. */
+function budgetLines(row: BenchRow): string[] {
+  return (row.budget?.findings ?? [])
+    .filter(found => found.type !== 'kept' || found.doubts.length > 0)
+    .map(found => `budget of ${nameOf(row)}: ${findingText(found)}`)
 }
 
 /** The fastest that passes, and why the faster ones are not it. */
@@ -152,7 +170,7 @@ function advice({ recommended, rejected }: BenchGroup): string[] {
   ]
 }
 
-function nameOf({ precision, engine }: MeasuredRow): string {
+function nameOf({ precision, engine }: BenchRow): string {
   return `${precision} on ${engine}`
 }
 

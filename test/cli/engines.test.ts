@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { depthgate } from '../helpers/cli.ts'
@@ -59,5 +59,49 @@ describe('depthgate bench', () => {
         error: expect.stringContaining('is no ONNX model'),
       },
     ])
+  })
+
+  describe('holds the budget of the config:', () => {
+    const quick = ['bench', '--seconds', '0.05', '--warmup', '0']
+    const project = (budget: object) => tinyProject({ budget, precisions: ['fp32'] })
+
+    test('kept is exit code 0', async () => {
+      const { code, stdout, stderr } = await depthgate([...quick, '--json'], project({ median: '10000 ms' }))
+      expect(code, stderr).toBe(0)
+      expect(JSON.parse(stdout).groups[0].rows[0].budget).toMatchObject({
+        outcome: 'kept',
+        findings: [{ name: 'median', type: 'kept', limit: 10_000, stated: '10000 ms' }],
+      })
+    })
+
+    test('broken is a column, a reason and exit code 1, and not recommended', async () => {
+      const folder = project({ engines: { cpu: { fp32: { median: 0.000001 } } } })
+      const { code, stdout } = await depthgate([...quick, '--recommend', '--markdown', 'table.md'], folder)
+      expect(code).toBe(1)
+      expect(stdout).toMatch(/verdict +budget$/m)
+      expect(stdout).toMatch(/fp32 +cpu .* pass +broken$/m)
+      expect(stdout).toMatch(/^budget of fp32 on cpu: median \S+ ms is \S+× its limit of 1\.00e-6 ms/m)
+      expect(stdout).toMatch(/^faster, but not it: fp32 on cpu: it breaks its budget: median$/m)
+      expect(readFileSync(join(folder, 'table.md'), 'utf8')).toMatch(/ \| pass \| broken \|$/m)
+    })
+
+    test('not judged is said and exit code 2, also where the row is broken', async () => {
+      const folder = project({ speedup: 2 })
+      const { code, stdout } = await depthgate(quick, folder)
+      expect(code).toBe(2)
+      expect(stdout).toMatch(
+        /budget of fp32 on cpu: speedup is not judged against its limit of 2×: PyTorch in FP32 was not timed/,
+      )
+      writeConfig(folder, {
+        engines: {
+          cpu: { engine: 'onnxruntime' },
+          app: { engine: 'command', command: ['true', '{input}', '{output}'] },
+        },
+        models: { tiny: { onnx: 'models/tiny.onnx', budget: { engines: { app: { median: 1 } } } } },
+      })
+      const second = await depthgate(quick, folder)
+      expect(second.code).toBe(2)
+      expect(second.stdout).toMatch(/fp32 +app .*starts anew.* not judged$/m)
+    })
   })
 })

@@ -19,9 +19,7 @@ describe('the latency that is read off', () => {
     const { request } = await requestFor(model, { scene: 'room', precision: 'fp16', engine: 'trt' })
     const seconds = { warmup: 1, seconds: 3 }
     const { ours, path } = await withEngine(request, async engine => ({
-      ours: statistics(
-        await engine.time!(tensor, { ...seconds, graph: how === 'graph', transfers: 'none' }),
-      ),
+      ours: statistics(await engine.time!(tensor, { ...seconds, graph: how === 'graph', transfers: 'none' })),
       path: engine.plan!.path,
     }))
     const input = join(temporaryFolder(), 'input.f32')

@@ -25,6 +25,11 @@ assertType<Config>({
           calibrator: (_tensor, { max }) => max,
         },
       },
+      budget: {
+        median: '40 ms',
+        fp16: { speedup: 10 },
+        engines: { cpu: { median: false, int8: { p95: 9 } } },
+      },
     },
   },
   baseline: { margin: { relative: 0.1 }, anyCpu: true },
@@ -48,6 +53,10 @@ defineConfig({ models: { midas: { ...model, fusion: true } } })
 assertType<OutputConfig>({ tolerance: { fp16: { absrel: 0.1 } } })
 // @ts-expect-error a limit without its per cent sign
 assertType<OutputConfig>({ tolerance: { fp16: { rmse: '1' } } })
+// @ts-expect-error a mistyped limit of a budget
+defineConfig({ models: { midas: { ...model, budget: { fp16: { medain: 1 } } } } })
+// @ts-expect-error a latency without its unit apart
+defineConfig({ models: { midas: { ...model, budget: { median: '40ms' } } } })
 // @ts-expect-error fp32 is made by nobody
 defineConfig({ models: { midas: { ...model, recipes: { fp32: {} } } } })
 // @ts-expect-error a key of the other kind of recipe

@@ -10,6 +10,9 @@ import {
   type OutputVerdict,
   type Precision,
   scenes,
+  type Timed,
+  type Timing,
+  time,
   type Verdict,
 } from 'depthgate'
 import DepthgateReporter from 'depthgate/reporter'
@@ -58,6 +61,25 @@ expect(inference).toMatchGolden('midas/kitchen', { tolerence: {} })
 expect(inference).toMatchGolden({ mask: [1, 0] })
 // @ts-expect-error a name first
 expect(inference).toMatchGolden({ tolerance: {} }, 'midas/kitchen')
+
+// time and its budget
+expectTypeOf(time).returns.toEqualTypeOf<Promise<Timed>>()
+assertType(time('midas'))
+assertType(time('midas', { precision: 'fp16', engine: 'trt', seconds: 2, pytorch: 'midas.py:make' }))
+// @ts-expect-error a mistyped option
+time('midas', { second: 2 })
+// @ts-expect-error copies that there are not
+time('midas', { transfers: 'all' })
+
+declare const timed: Timed
+expectTypeOf(timed.plain).toEqualTypeOf<Timing>()
+expectTypeOf(expect(timed).toMeetBudget()).toBeVoid()
+expect(timed).toMeetBudget({ median: '40 ms', p95: 45, speedup: 10, deviceMemory: '2 GiB' })
+expect(timed).toMeetBudget({ deviceMemory: false })
+// @ts-expect-error a mistyped limit
+expect(timed).toMeetBudget({ medain: 40 })
+// @ts-expect-error a size without its unit
+expect(timed).toMeetBudget({ deviceMemory: 2 })
 
 // judge and what it finds
 expectTypeOf(judge).returns.toEqualTypeOf<OutputVerdict>()

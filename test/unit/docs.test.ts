@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { precisions } from '../../src/engines/engine.ts'
 import { engineSchema } from '../../src/engines/settings-schema.ts'
+import { budgetSchema } from '../../src/gate/budget-schema.ts'
 import { configSchema } from '../../src/gate/config-schema.ts'
 import { toleranceFor } from '../../src/gate/tolerance.ts'
 import { catalogue } from '../../src/metrics/index.ts'
@@ -51,6 +52,8 @@ test('docs/config.md has every key of a model and of an output', () => {
   for (const key of Object.keys(model)) expect(text).toContain(`models.<name>.${key}`)
   for (const key of Object.keys(model.outputs.additionalProperties.properties))
     expect(text).toContain(`….${key}`)
+  for (const key of Object.keys(budgetSchema.properties))
+    expect(text).toMatch(new RegExp(`^\\| .*\`${key}\``, 'm'))
 })
 
 test('docs/engines.md and docs/tensorrt.md have every key of an engine', () => {

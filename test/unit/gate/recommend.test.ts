@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Precision } from '../../../src/engines/engine.ts'
-import { statistics } from '../../../src/engines/statistics.ts'
 import type { BenchRow, MeasuredRow } from '../../../src/gate/bench.ts'
-import { groupRows } from '../../../src/gate/recommend.ts'
+import { groupRows, withBudgets } from '../../../src/gate/recommend.ts'
 import { benchMarkdown, benchText } from '../../../src/report/bench.ts'
-
-const unknown = { smClock: null, memoryClock: null, temperature: null, power: null, throttled: null }
+import { timing } from '../../helpers/timings.ts'
 
 function row(
   precision: Precision,
@@ -18,16 +16,6 @@ function row(
     graph,
   }: { engine?: string; device?: string; graph?: number } = {},
 ): MeasuredRow {
-  const timing = (time: number) =>
-    statistics({
-      gpu: Array<number>(10).fill(time),
-      held: true,
-      host: [0.01],
-      called: [time],
-      queued: time,
-      before: unknown,
-      after: unknown,
-    })
   return {
     ...{ type: 'measured', model: 'pocket', engine, precision },
     fingerprint: {
@@ -96,5 +84,29 @@ describe('of what was measured', () => {
     const markdown = benchMarkdown(group!, true).split('\n')
     const cells = markdown.filter(line => line.startsWith('|')).map(line => line.split('|').length)
     expect(new Set(cells).size).toBe(1)
+  })
+
+  test('a budget that is broken is not recommended, and is told in its row', () => {
+    const rows = withBudgets([pytorch, fp32, tf32, fp16, int8, broken], {
+      ...{ speedup: 4, fp16: { median: '1.1 ms' } },
+      engines: { trt: { tf32: { deviceMemory: '1 GiB' } } },
+    })
+    expect(rows.map(({ budget }) => budget?.outcome)).toEqual([
+      ...[undefined, 'broken', 'not judged', 'broken', 'kept', 'not judged'],
+    ])
+    const [group] = groupRows(rows)
+    expect(group!.recommended).toMatchObject({ precision: 'tf32' })
+    expect(group!.rejected.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('1 of 2 scenes fail'),
+      'it breaks its budget: median',
+    ])
+    const text = benchText(group!, true)
+    expect(text).toMatch(/verdict +budget$/m)
+    expect(text).toMatch(/fp16 +trt .* pass +broken$/m)
+    expect(text).toMatch(/fp8 +trt .*broken: no +not judged$/m)
+    expect(text).toContain('budget of fp16 on trt: median 1.2 ms is 1.091× its limit of 1.1 ms')
+    expect(text).toContain('budget of fp32 on trt: speedup 2.8× is below its limit of 4×')
+    expect(text).toMatch(/budget of tf32 on trt: deviceMemory is not judged/)
+    expect(benchText(groupRows([fp32])[0]!, false)).not.toMatch(/budget/)
   })
 })
