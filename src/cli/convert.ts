@@ -16,7 +16,7 @@ import { reduceIo } from '../precision/io.ts'
 import { rests } from '../precision/quantized-weight.ts'
 import { roundedFormats } from '../precision/round.ts'
 import { fromHere } from '../report/phrase.ts'
-import type { Command, parse } from './command.ts'
+import { type Command, parse } from './command.ts'
 import { doneText, listText } from './convert-text.ts'
 
 const options = {

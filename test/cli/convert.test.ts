@@ -54,6 +54,19 @@ test('--model makes what the gate makes, int8 too', async () => {
     /int8\.onnx: 1\.\d MB\n\d+ products are int8, \d+ stay FP32; calibrated by percentile on 14 scenes/,
   )
   written.push(out)
+  const mixed = join(folder, 'int8-fp16.onnx')
+  const asked = [...args.slice(0, -1), mixed, '--precision', 'int8', '--rest', 'fp16']
+  const half = await depthgate(asked, folder)
+  expect({ code: half.code, stderr: half.stderr }).toEqual({ code: 0, stderr: '' })
+  expect(half.stdout).toMatch(
+    /int8-fp16\.onnx: 1\.\d MB\n\d+ products are int8, \d+ are not; the rest is fp16/,
+  )
+  expect(readFileSync(mixed).length).toBeLessThan(readFileSync(out).length)
+  written.push(mixed)
+  const wrong = await depthgate([...args, '--precision', 'int8', '--rest', 'f16'], folder)
+  expect(wrong.stderr).toMatch(/--rest f16: is unknown; did you mean "fp16"\?/)
+  const whole = await depthgate([...args, '--precision', 'fp16', '--rest', 'fp16'], folder)
+  expect(whole.stderr).toMatch(/--rest fp16: belongs to int8 and fp8/)
   const refused = await depthgate([...args, '--keep', 'Conv'], folder)
   expect(refused.stderr).toMatch(/--model takes the recipe of the config/)
   const alone = await depthgate(['convert', pocket, '--precision', 'int8', '-o', 'x.onnx'], folder)
@@ -81,7 +94,7 @@ describe('refuses, and writes nothing', () => {
   test.each<[string, string[], RegExp]>([
     ['no output', [pocket], /needs -o OUT\.onnx/],
     ['itself', [pocket, '-o', pocket], /is the model itself/],
-    ['a mistyped precision', [pocket, '-o', 'x.onnx', '--precision', 'fp61'], /did you mean "fp16"/],
+    ['a mistyped precision', [pocket, '-o', 'x.onnx', '--precision', 'f16'], /did you mean "fp16"/],
     [
       'a keep-list that matches nothing',
       [pocket, '-o', 'x.onnx', '--keep', 'Sofmax'],

@@ -48,7 +48,7 @@ const w = (...dims: number[]): Weight => ({
 /** Quantises and converts a model; every activation has the range 1. */
 function mixed(
   model: ModelProto,
-  { keepFp32 = [], ...choice }: Partial<QuantizeChoice> & { rest: 'fp16' | 'bf16' },
+  { keepFp32 = [], ...choice }: Omit<Partial<QuantizeChoice>, 'rest'> & { rest: 'fp16' | 'bf16' },
   arithmetic: 'native' | 'emulated' = 'native',
   accumulate: 'engine' | 'fp32' = 'engine',
 ) {
@@ -154,7 +154,7 @@ describe('types', () => {
         outputs: [{ name: 'c', shape: [1, 4, 6, 6] }],
         weights: { wa: w(4, 4, 1, 1), wb: w(4, 4, 1, 1), wc: w(4, 4, 1, 1) },
       })
-    const typesOf = (choice: Partial<QuantizeChoice>) => {
+    const typesOf = (choice: Omit<Partial<QuantizeChoice>, 'rest'>) => {
       const model = build()
       const { quantized, kept } = mixed(model, { rest: 'fp16', ...choice })
       const { typeOf } = inferTypes(save(model))
