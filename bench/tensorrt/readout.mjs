@@ -26,9 +26,12 @@ async function ask(message, arrays) {
 }
 
 function noise(length) {
-  const data = new Float32Array(length)
-  for (let i = 0, x = 1; i < length; i++) data[i] = (x = (48271 * x) % 2147483647) / 2147483647
-  return new Uint8Array(data.buffer)
+  let last = 1
+  const values = Float32Array.from({ length }, () => {
+    last = (48271 * last) % 2147483647
+    return last / 2147483647
+  })
+  return new Uint8Array(values.buffer)
 }
 
 try {

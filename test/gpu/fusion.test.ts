@@ -4,7 +4,7 @@ import { attribute } from '../../src/gate/attribute.ts'
 import type { Model } from '../../src/gate/config.ts'
 import { inferModel } from '../../src/gate/infer.ts'
 import { judgeInference } from '../../src/gate/judge-scene.ts'
-import { keep, pocketProject, trt } from './helpers.ts'
+import { keep, pocketProject, sharedFolder, trt } from './helpers.ts'
 
 let model: Model
 beforeAll(() => {
@@ -13,6 +13,7 @@ beforeAll(() => {
   model = pocketProject(
     { trt },
     { outputs: { depth: { range: { min: 0.1, max: 60 }, tolerance: tight } } },
+    sharedFolder(),
   ).model
 })
 afterAll(releaseEngines)
@@ -42,8 +43,12 @@ test('a failing case is attributed on TensorRT itself', async () => {
     ['fp16', 'on', 'engine'],
   ])
   for (const corner of attribution!.corners) {
+    expect(corner.problem).toBeUndefined()
     expect(corner.arithmetic).toBe('native')
     expect(corner.error).toBeGreaterThan(0)
   }
+  const errors = attribution!.corners.map(({ error }) => error)
+  expect(Math.max(errors[0]!, errors[1]!)).toBeLessThan(1e-5)
+  expect(Math.min(errors[2]!, errors[3]!, errors[4]!)).toBeGreaterThan(1e-5)
   expect(['number format', 'accumulation']).toContain(attribution!.cause)
 })

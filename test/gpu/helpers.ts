@@ -23,7 +23,9 @@ const outputs: NonNullable<ModelConfig['outputs']> = {
   depth: { range: { min: 0.1, max: 60 }, tolerance: { bf16: { rmse: '15%' } } },
 }
 
-const recipes: NonNullable<ModelConfig['recipes']> = {
+export const recipes: NonNullable<ModelConfig['recipes']> = {
+  // TensorRT 10.6 has no kernel of BF16 for it
+  bf16: { keep: ['Resize'] },
   int8: { keep: ['/^head\\./', '/^decoder\\.levels\\.\\d\\.(up|out)\\./'] },
 }
 

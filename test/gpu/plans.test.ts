@@ -8,9 +8,11 @@ import { builds } from '../../src/engines/tensorrt/build-progress.ts'
 import { inferModel } from '../../src/gate/infer.ts'
 import { judgeInference } from '../../src/gate/judge-scene.ts'
 import { repo, temporaryFolder } from '../helpers/files.ts'
-import { pocketProject, trt } from './helpers.ts'
+import { trt as given, keep, pocketProject } from './helpers.ts'
 
 afterAll(releaseEngines)
+// four builds: the lowest level is quick
+const trt = { ...given, optimizationLevel: 0 }
 const shared = pocketProject({ trt })
 const once32 = { scene: 'room', precision: 'fp32', engine: 'trt' } as const
 
@@ -27,6 +29,7 @@ describe('the plan cache', () => {
     const second = await inferModel(shared.model, once32)
     expect(second.plan).toMatchObject({ fresh: false, path: first.plan!.path })
     expect(states).toEqual([])
+    keep('plans.jsonl', { first: first.plan!.buildSeconds, fresh: [first.plan!.fresh, second.plan!.fresh] })
     await releaseEngines()
 
     truncateSync(first.plan!.path, 1000)

@@ -3,16 +3,23 @@
 # the others. For a host that has a GPU, TensorRT's Python bindings, Node and this repository, built (dist/) and with its
 # node_modules, but no network.
 #
-#   DEPTHGATE_GPU_RESULTS=FOLDER test/gpu/run-on-host.sh [STEP...]     without a STEP: all, in this order
+#   DEPTHGATE_GPU_RESULTS=FOLDER test/gpu/run-on-host.sh [STEP...]     the steps in the order given; without: all
 #
-# Writes summary.txt and results.tar.gz there after every step, so that what is done is kept when the rest is cut off.
+# CUDA_VISIBLE_DEVICES chooses the GPU; DEPTHGATE_LEVEL (1) is the builder's optimisation level. Plans are shared by the
+# steps. After every step summary.txt, results.tar.gz and page.md are written anew, so that what is done is kept when the
+# rest is cut off. The step `baselines` writes golden/pocket/baselines of this copy, and puts them with the results.
 set -u
 cd "$(dirname "$0")/../.."
 results=${DEPTHGATE_GPU_RESULTS:?name a folder for the results}
-work=${DEPTHGATE_GPU_WORK:-/tmp/depthgate-gpu-work}
-export DEPTHGATE_GPU_OUT=$work/figures DEPTHGATE_WORKER_LOG=$work/worker.log DEPTHGATE_PYTHON=${DEPTHGATE_PYTHON:-python3}
+work=${DEPTHGATE_GPU_WORK:-/tmp/depthgate-gpu-work${CUDA_VISIBLE_DEVICES:+-$CUDA_VISIBLE_DEVICES}}
+export DEPTHGATE_LEVEL=${DEPTHGATE_LEVEL:-1} DEPTHGATE_PYTHON=${DEPTHGATE_PYTHON:-python3}
+export DEPTHGATE_GPU_OUT=$work/figures DEPTHGATE_WORKER_LOG=$work/worker.log DEPTHGATE_GPU_PROJECT=$work/project
+# ONNX Runtime's TensorRT provider reads this one
+export ORT_TENSORRT_BUILDER_OPTIMIZATION_LEVEL=$DEPTHGATE_LEVEL
 export NO_COLOR=1 PYTHONUNBUFFERED=1
-mkdir -p "$results" "$DEPTHGATE_GPU_OUT"
+unset CI GITHUB_ACTIONS NVIDIA_TF32_OVERRIDE
+mkdir -p "$results" "$DEPTHGATE_GPU_OUT" "$DEPTHGATE_GPU_PROJECT/.depthgate" test/gpu/.depthgate/plans
+ln -sfn "$PWD/test/gpu/.depthgate/plans" "$DEPTHGATE_GPU_PROJECT/.depthgate/plans"
 
 vitest() { node node_modules/vitest/vitest.mjs run --project gpu --no-file-parallelism "test/gpu/$1.test.ts"; }
 depthgate() { node dist/cli/main.js "$@"; }
@@ -27,35 +34,45 @@ facts() {
 }
 precisions() { vitest precisions; }
 quantised() { vitest quantised; }
-unfused() { node bench/tensorrt/unfused.mjs "${DEPTHGATE_LEVEL:-3}"; }
-fusion() { vitest fusion; }
-timing() { vitest timing; }
+budget() { vitest budget; }
 errors() { vitest errors; }
 plans() { vitest plans; }
 weak() { vitest weak; }
+fusion() { vitest fusion; }
 networks() { vitest networks; }
-gate() { depthgate gate --config $config --engine trt --engine trt-weak; }
-second() { depthgate gate --config $config --engine trt --precision fp32; }
+timing() { vitest timing; }
 bench() {
   depthgate bench --config $config --engine trt --scene room --scene street --scene chelsea --seconds 2 --warmup 0.5 \
-    --pytorch models/pocket/pocket.py:pocket --recommend --markdown "$work/bench.md"
-  depthgate bench --config $config --engine trt --scene room --seconds 1 --warmup 0.5 --json >"$work/bench.json"
+    --pytorch models/pocket/pocket.py:pocket --recommend --markdown "$work/bench.md" --json >"$work/bench.json"
+  local code=$?
+  cat "$work/bench.md"
+  return $code
 }
+gate() { depthgate gate --config $config --engine trt --report none; }
+# what the gate left is accepted as this GPU's; a second gate keeps to it, and builds nothing
+baselines() {
+  depthgate accept --all --config $config --reason 'first run on this GPU' || return
+  mkdir -p "$work/baselines" && cp golden/pocket/baselines/*tensorrt*.json "$work/baselines/"
+  depthgate gate --config $config --engine trt --report none >"$work/second.log" 2>&1
+  local code=$?
+  cat "$work/second.log"
+  if grep -q 'TensorRT: built' "$work/second.log"; then echo 'the second gate built a plan' && return 3; fi
+  return $code
+}
+providers() { vitest providers; }
 rebuilds() {
   depthgate bench --config $config --engine trt --precision fp16 --scene room --seconds 1 --warmup 0.5 --rebuilds 2
 }
-providers() {
-  node bench/tensorrt/providers.mjs
-  NVIDIA_TF32_OVERRIDE=0 node bench/tensorrt/providers.mjs
-  depthgate gate --config $config --engine ort-cuda --precision tf32 --scene room
-  NVIDIA_TF32_OVERRIDE=0 depthgate gate --config $config --engine ort-cuda --precision fp32 --scene room
-  depthgate gate --config $config --engine ort-cuda --precision fp32 --scene room
-  depthgate gate --config $config --engine ort-tensorrt --scene room
-}
+unfused() { node bench/tensorrt/unfused.mjs "$DEPTHGATE_LEVEL"; }
 
-# step and its limit in seconds
-steps=(facts:90 precisions:400 quantised:300 unfused:300 fusion:240 timing:120 errors:150 bench:500 plans:200 gate:400 second:60
-  weak:240 networks:500 providers:300 rebuilds:400)
+# step and its limit in seconds, by importance
+steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:400 plans:240 quantised:300 budget:240 weak:240 bench:300 gate:200
+  baselines:150 providers:300 rebuilds:200 unfused:200)
+
+limit_of() {
+  for entry in "${steps[@]}"; do [ "${entry%%:*}" = "$1" ] && echo "${entry##*:}" && return; done
+  return 1
+}
 
 run() { # NAME SECONDS
   local began=$SECONDS rc
@@ -64,11 +81,14 @@ run() { # NAME SECONDS
   rc=$?
   echo "$1: exit code $rc after $((SECONDS - began)) s" | tee -a "$results/summary.txt"
   tail -n 25 "$work/$1.log" | cut -c1-300 | sed 's/^/    /'
-  tar -czf "$results/results.tar.gz.part" -C "$work" . && mv "$results/results.tar.gz.part" "$results/results.tar.gz"
+  cp "$results/summary.txt" "$work/"
+  tar -czf "$results/results.tar.gz.part" --exclude=./project -C "$work" . && mv "$results/results.tar.gz.part" "$results/results.tar.gz"
+  node test/gpu/page.mjs "$work" >"$results/page.md.part" && mv "$results/page.md.part" "$results/page.md"
 }
 
-for entry in "${steps[@]}"; do
-  name=${entry%%:*}
-  if [ $# -eq 0 ] || [[ " $* " == *" $name "* ]]; then run "$name" "${entry##*:}"; fi
+[ $# -gt 0 ] || set -- "${steps[@]%%:*}"
+for name in "$@"; do
+  limit=$(limit_of "$name") || { echo "$name is no step: ${steps[*]%%:*}" >&2 && exit 2; }
+  run "$name" "$limit"
 done
 cat "$results/summary.txt"

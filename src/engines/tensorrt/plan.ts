@@ -29,6 +29,9 @@ interface PlanRecord {
   inspection: Layers
 }
 
+/** Builds that failed in this process: many scenes ask for one plan, and a build that fails may take minutes. */
+const failed = new Map<string, DepthgateError>()
+
 /** Raised when the same request would be built differently: old entries are then left alone. */
 const recipe = 1
 
@@ -45,6 +48,8 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
   const path = join(request.cache, 'plans', `${name}-${key.slice(0, 32)}.plan`)
   const known = readEntry(path)
   if (known) return { ...known, path, fresh: false }
+  const fault = failed.get(path)
+  if (fault) throw fault
 
   mkdirSync(dirname(path), { recursive: true })
   const started = performance.now()
@@ -59,7 +64,12 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
     async () => {
       const made = readEntry(path)
       if (made) return { ...made, path, fresh: false }
-      return { ...(await make(job, request, settings, path)), path, fresh: true }
+      try {
+        return { ...(await make(job, request, settings, path)), path, fresh: true }
+      } catch (thrown) {
+        if (thrown instanceof DepthgateError) failed.set(path, thrown)
+        throw thrown
+      }
     },
     owner => tell('waiting', owner),
   )

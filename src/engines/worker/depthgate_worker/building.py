@@ -144,10 +144,13 @@ def _set_precision(trt, config, network, request, weak):
         if not found:
             raise Refused("request", f"fp32Layers: {pattern!r} matches none of the {len(layers)} layers, such as {layers[0].name!r}")
         for layer in found:
+            outputs = [layer.get_output(i) for i in range(layer.num_outputs)]
+            # constants and what computes shapes or indices have no precision to choose
+            if layer.type == trt.LayerType.CONSTANT or any(o is None or o.dtype not in (trt.float32, trt.float16) for o in outputs):
+                continue
             layer.precision = trt.float32
             for i in range(layer.num_outputs):
-                if layer.get_output(i).dtype in (trt.float32, trt.float16):
-                    layer.set_output_type(i, trt.float32)
+                layer.set_output_type(i, trt.float32)
 
 
 def _matches(pattern, name):

@@ -1,0 +1,225 @@
+// Writes what run-on-host.sh left in its folders as a page for docs/: the machine, what passed, and the figures.
+//   node test/gpu/page.mjs FOLDER... > docs/tensorrt-h200.md     FOLDER: results.tar.gz unpacked; later ones win
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const folders = process.argv.slice(2)
+
+/** The last folder's file of a name; the steps of several runs make one page. */
+function text(file) {
+  const found = folders.findLast(folder => existsSync(join(folder, file)))
+  return found === undefined ? '' : readFileSync(join(found, file), 'utf8')
+}
+const lines = file => text(file).split('\n')
+const rows = file =>
+  lines(`figures/${file}`).flatMap(line => {
+    try {
+      return [JSON.parse(line)]
+    } catch {
+      return []
+    }
+  })
+const figure = (value, digits = 3) =>
+  typeof value === 'number'
+    ? Math.abs(value) >= 1e-3 || value === 0
+      ? String(Number(value.toPrecision(digits)))
+      : value.toExponential(digits - 1)
+    : 'not finite'
+const cell = value =>
+  String(value ?? '')
+    .replaceAll('|', '\\|')
+    .replaceAll('\n', ' ')
+function table(head, body) {
+  if (body.length === 0) return []
+  return ['', `| ${head.join(' | ')} |`, `|${'---|'.repeat(head.length)}`].concat(
+    body.map(row => `| ${row.map(cell).join(' | ')} |`),
+  )
+}
+/** Paths of the host's temporary folders say nothing to a reader. */
+const clean = said =>
+  said
+    .replaceAll(/\S*\/depthgate-test-\w+\//g, '')
+    .replaceAll(/\S*\/(?=\.depthgate\/|models\/pocket\/)/g, '')
+    .replaceAll(/-[0-9a-f]{32}(?=\.)/g, '')
+const block = said => (said.trim() === '' ? [] : ['', '```', clean(said).trim(), '```'])
+
+// ---- what ran ------------------------------------------------------------------------------------------------
+
+const steps = new Map()
+for (const folder of folders)
+  for (const line of existsSync(join(folder, 'summary.txt'))
+    ? readFileSync(join(folder, 'summary.txt'), 'utf8').split('\n')
+    : []) {
+    const [, name, code, seconds] = /^(\w+): exit code (\d+) after (\d+) s$/.exec(line) ?? []
+    if (name) steps.set(name, { code, seconds })
+  }
+
+function passed(name) {
+  const [, counts] = /^ *Tests +(.+) \(\d+\)$/m.exec(text(`${name}.log`)) ?? []
+  return counts ?? ''
+}
+
+function stepTable() {
+  return table(
+    ['step', 'tests', 'exit code', 'seconds'],
+    [...steps].map(([name, { code, seconds }]) => [name, passed(name), code, seconds]),
+  )
+}
+
+/** The list of tests and what the failing ones say. */
+function tests(name) {
+  const said = lines(`${name}.log`)
+  const listed = said
+    .filter(line => /^ +([✓×]|❯ \|gpu\|) /.test(line))
+    .map(line => line.replace(/^ {5}/, '  '))
+  const failures = said.filter(line => /^(AssertionError|DepthgateError|Error): /.test(line))
+  return block([...listed, ...failures.map(line => line.slice(0, 400))].join('\n'))
+}
+
+// ---- figures -------------------------------------------------------------------------------------------------
+
+function machine() {
+  const facts = text('facts.log')
+  const print = rows('precisions.jsonl').at(-1)?.fingerprint ?? {}
+  const [, cuda] = /CUDA Version: (\S+)/.exec(facts) ?? []
+  const [, torch] = /^(\d+\.\d+\.\d+\+\S+) /m.exec(facts) ?? []
+  const [, ort] = /ONNX Runtime (\S+), provider cuda/.exec(facts) ?? []
+  const [date] = /^\w{3} \w{3} +\d+ .+ \d{4}/m.exec(facts) ?? []
+  return table(
+    ['', ''],
+    [
+      ['GPU', `${print.device}, compute capability ${print.computeCapability}`],
+      ['driver, CUDA', `${print.driver}, ${cuda}`],
+      ['TensorRT', print.engineVersion],
+      ['options', JSON.stringify(print.options ?? {})],
+      ['PyTorch, ONNX Runtime, Node', [torch, ort, /^v\d\S+/m.exec(facts)?.[0]].join(', ')],
+      ['date', date?.trim()],
+    ],
+  )
+}
+
+function precisions() {
+  const seen = new Map(rows('precisions.jsonl').map(row => [`${row.precision} ${row.scene}`, row]))
+  return table(
+    ['precision', 'scene', 'verdict', 'absRel', 'RMSE m', 'p99Rel', 'build s', 'plan MB', 'layers'],
+    [...seen.values()].map(row => [
+      ...[row.precision, row.scene, row.pass ? 'pass' : row.reason],
+      ...[row.absRel, row.rmse, row.p99Rel, row.buildSeconds, row.bytes / 1e6].map(value => figure(value)),
+      row.layers,
+    ]),
+  )
+}
+
+const cornerName = ({ precision, fusion, sums }) =>
+  `${precision} ${fusion === 'on' ? 'fused' : 'unfused'}${sums === 'fp32' ? ', sums in FP32' : ''}`
+
+function attribution() {
+  const found = rows('attribution.jsonl').at(-1)
+  if (!found) return []
+  return [
+    ...table(
+      ['corner', 'keeps 1e-5', 'absRel', 'added'],
+      found.corners.map(corner => [
+        ...[cornerName(corner), corner.pass ? 'yes' : 'no'],
+        ...[figure(corner.error), figure(corner.added)],
+      ]),
+    ),
+    '',
+    `Cause named: **${found.cause}**. ${found.reason}`,
+  ]
+}
+
+function timing() {
+  return [
+    ...table(
+      [
+        '',
+        'depthgate ms',
+        'PyTorch ms',
+        'apart',
+        'variation',
+        'held',
+        'host ms',
+        'as called ms',
+        'PyTorch unheld ms',
+      ],
+      rows('timing.jsonl')
+        .filter(({ how }) => how)
+        .map(({ how, ours, theirs, apart }) => [
+          ...[how, figure(ours.median, 4), figure(theirs.median, 4), `${(100 * apart).toFixed(2)} %`],
+          ...[`${(100 * ours.variation).toFixed(2)} %`, ours.held ? 'yes' : 'no'],
+          ...[figure(ours.host), figure(ours.called, 4), figure(theirs.unheld, 4)],
+        ]),
+    ),
+    ...table(
+      ['copies', 'none', 'in', 'out', 'both'],
+      rows('transfers.jsonl').map(row => [
+        'median ms',
+        ...['bare', 'into', 'out', 'both'].map(key => figure(row[key].median, 4)),
+      ]),
+    ),
+  ]
+}
+
+function networks() {
+  return table(
+    ['network', 'run', 'expected', 'came out', 'absRel of the corners'],
+    rows('networks.jsonl').map(({ name, run, told }) => [
+      name,
+      `${run.precision}${run.fusion === 'off' ? ' unfused' : ''}${run.recipes ? ` ${JSON.stringify(run.recipes)}` : ''}`,
+      run.pass ? 'passes' : run.cause,
+      'pass' in told ? (told.pass ? 'passes' : told.cause) : `broken: ${clean(told.error ?? told.reason)}`,
+      (told.corners ?? [])
+        .map(corner => `${cornerName(corner)}: ${corner.problem ? 'not run' : figure(corner.error)}`)
+        .join('; ') || clean(told.reason ?? ''),
+    ]),
+  )
+}
+
+const errors = () => rows('errors.jsonl').flatMap(said => block(said.split('\n').slice(0, 6).join('\n')))
+const gateEnd = name => block(lines(`${name}.log`).slice(-25).join('\n'))
+const weak = () =>
+  table(
+    ['precision', 'layers kept FP32', 'verdict', 'build s', 'plan MB'],
+    rows('weak.jsonl').map(row => [
+      ...[row.precision, row.engine === 'kept' ? 'all' : 'none', row.pass ? 'pass' : row.reason],
+      ...[figure(row.plan.buildSeconds), figure(row.plan.bytes / 1e6)],
+    ]),
+  )
+
+const sections = [
+  ['Precisions against the goldens', 'precisions', precisions],
+  ['Latency beside a separate loop of CUDA events', 'timing', timing],
+  ['Attribution', 'fusion', attribution],
+  ['Trap networks', 'networks', networks],
+  ['Errors', 'errors', errors],
+  ['Plans', 'plans', () => []],
+  ['Weak typing', 'weak', weak],
+  [
+    "ONNX Runtime's GPU providers",
+    'providers',
+    () =>
+      block(
+        rows('providers.jsonl')
+          .map(row => JSON.stringify(row))
+          .join('\n'),
+      ),
+  ],
+]
+
+const page = [
+  '# TensorRT on an H200: what ran',
+  '',
+  '`test/gpu/run-on-host.sh` on the bundled network and the trap networks; `test/gpu/page.mjs` wrote this page out of what it',
+  'left.',
+  ...machine(),
+  ...stepTable(),
+  ...sections
+    .filter(([, step]) => steps.has(step))
+    .flatMap(([title, step, figures]) => ['', `## ${title}`, ...figures(), ...tests(step)]),
+  ...(text('bench.md') ? ['', '## `depthgate bench`', '', clean(text('bench.md')).trim()] : []),
+  ...(steps.has('gate') ? ['', '## The gate, and the one after it', ...gateEnd('gate')] : []),
+  ...(steps.has('baselines') ? gateEnd('baselines') : []),
+  ...(steps.has('rebuilds') ? ['', '## Rebuilds', ...gateEnd('rebuilds')] : []),
+]
+console.log(page.join('\n'))
