@@ -7,7 +7,7 @@ import { inferOn, requestFor } from '../gate/infer.ts'
 import { judgeInference } from '../gate/judge-scene.ts'
 import type { Tolerance } from '../gate/tolerance.ts'
 import type { OutputVerdict } from '../gate/verdict.ts'
-import type { MadeFormat, Recipe, Variants } from './variants.ts'
+import type { Arithmetic, MadeFormat, Recipe, Variants } from './variants.ts'
 
 /** How near a scene comes to its limits. */
 export interface SceneTrial {
@@ -34,6 +34,8 @@ export interface Question {
   onnx: string
   precision: MadeFormat
   engine: string
+  /** How the engine computes fp16 and bf16: emulated where it is a CPU, unless this says otherwise. */
+  arithmetic?: Arithmetic
   scenes: readonly string[]
   /** Over the config's limits of the precision. */
   tolerance?: Tolerance

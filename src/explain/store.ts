@@ -29,7 +29,7 @@ import { isExternal, tensorsOf } from '../onnx/tensors.ts'
 import { writeModel } from '../onnx/write.ts'
 import { type ReducedWeight, reduceWeight, type WeightRequest } from '../precision/weights.ts'
 
-/** Smaller weights are in the .onnx of every network. */
+/** Weights that take less in FP32 are in the .onnx of every network. */
 const large = 2 ** 20
 
 /** Those of this process; they go with it. */
@@ -66,7 +66,7 @@ export class TrialStore {
     if (!known) {
       const made = reduceWeight(tensor, name, request)
       const { rawData, dataType } = made.tensor
-      if (rawData.length < large) return made
+      if (made.facts.values * 4 < large) return made
       known = { kept: this.#keep(rawData), dataType, facts: made.facts }
       this.#rounded.set(key, known)
     }

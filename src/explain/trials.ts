@@ -63,7 +63,7 @@ export class Trials {
     options: TrialOptions = {},
   ): Promise<Trials> {
     const evaluator = engineEvaluator(question, variants)
-    const ledger = new Ledger(ledgerFile(question, variants.base, await evaluator.fingerprint()))
+    const ledger = new Ledger(ledgerFile(question, variants, await evaluator.fingerprint()))
     return new Trials(units, variants.base, evaluator, ledger, options)
   }
 
@@ -94,12 +94,13 @@ export class Trials {
 
 function ledgerFile(
   { model, precision, scenes, tolerance }: Question,
-  base: Recipe,
+  { base, arithmetic }: Variants,
   fingerprint: Fingerprint,
 ): string {
   const key = honestLine([
     edition,
     fingerprint,
+    arithmetic,
     precision,
     recipeText(base),
     model.config.outputs ?? {},

@@ -43,25 +43,25 @@ export function isQuantized(precision: MadeFormat): precision is QuantizedFormat
 }
 
 /** Everything that is made of a model for a precision, on top of a recipe. */
-export function variantsOf({ model, onnx, precision, engine }: Question, base: Recipe): Variants {
+export function variantsOf(question: Question, base: Recipe): Variants {
+  const { model, onnx, precision } = question
   const store = new TrialStore(join(model.root, '.depthgate/mend'))
   const made = isQuantized(precision)
     ? quantizedVariants(model, onnx, precision, base)
-    : reducedVariants(model, onnx, precision, engine, base as ReducedRecipe, store.round)
+    : reducedVariants(question, precision, base as ReducedRecipe, store.round)
   return { ...made, write: async recipe => store.write(await made.make(recipe), onnx) }
 }
 
 type Made = Omit<Variants, 'write'>
 
 function reducedVariants(
-  model: Model,
-  onnx: string,
+  { model, onnx, engine, arithmetic: asked }: Question,
   format: RoundedFormat,
-  engine: string,
   base: ReducedRecipe,
   round: TrialStore['round'],
 ): Made {
-  const arithmetic = providerOf(engineNamed(model, engine).settings) === 'cpu' ? 'emulated' : 'native'
+  const onCpu = providerOf(engineNamed(model, engine).settings) === 'cpu'
+  const arithmetic = asked ?? (onCpu ? 'emulated' : 'native')
   return {
     base,
     arithmetic,

@@ -38,8 +38,13 @@ export function stretchesOf(
         waiting.push(...readsOf(producer))
       }
     }
-    const written = [...nodes].flatMap(({ output }) => output).filter(name => name !== '' && !there.has(name))
-    for (const name of written) if (canHandOn(name)) there.add(name)
+    const written: string[] = []
+    for (const { output } of nodes) {
+      const names = output.filter(name => name !== '')
+      written.push(...names)
+      // all or none: a part that reads one of a node's results cannot write another
+      if (names.every(canHandOn)) for (const name of names) there.add(name)
+    }
     return { nodes, inputs: [...inputs], written, wanted }
   })
 

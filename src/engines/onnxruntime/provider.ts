@@ -45,7 +45,7 @@ function tf32State(override: string | undefined): 'on' | 'off' {
 }
 
 /** Throws where a request cannot be what it is called: the arithmetic of a GPU provider is not chosen per session. */
-export function checkArithmetic({ engine, precision, fusion, onnx }: EngineRequest): void {
+export function checkArithmetic({ engine, precision, emulated, fusion, onnx }: EngineRequest): void {
   const provider = providerOf(engine)
   if (provider !== 'cuda' && provider !== 'tensorrt') return
   if (provider === 'tensorrt' && fusion === 'off')
@@ -54,15 +54,17 @@ export function checkArithmetic({ engine, precision, fusion, onnx }: EngineReque
       `${onnx}: ONNX Runtime's TensorRT provider always fuses. Declare an engine of its own for fusion: 'off': { engine: 'tensorrt' }`,
     )
   const tf32 = tf32State(process.env.NVIDIA_TF32_OVERRIDE)
-  if (precision === 'fp32' && provider === 'tensorrt')
+  // an emulation is made of FP32 kernels
+  const inFp32 = precision === 'fp32' || emulated
+  if (inFp32 && provider === 'tensorrt')
     throw new DepthgateError(
       'engine',
-      `${onnx}: ONNX Runtime's TensorRT provider computes FP32 in TF32, and Node cannot tell it otherwise. Name the precision tf32, or declare { engine: 'tensorrt' }`,
+      `${onnx}: ONNX Runtime's TensorRT provider computes FP32 in TF32, and Node cannot tell it otherwise. ${emulated ? "Emulate on { engine: 'onnxruntime' } with the provider cpu or cuda" : "Name the precision tf32, or declare { engine: 'tensorrt' }"}`,
     )
-  if (precision === 'fp32' && tf32 === 'on')
+  if (inFp32 && tf32 === 'on')
     throw new DepthgateError(
       'engine',
-      `${onnx}: ONNX Runtime's ${names[provider]} provider computes FP32 in TF32 unless NVIDIA_TF32_OVERRIDE=0 stands in the environment before this process starts. Set it, or name the precision tf32`,
+      `${onnx}: ONNX Runtime's ${names[provider]} provider computes FP32 in TF32 unless NVIDIA_TF32_OVERRIDE=0 stands in the environment before this process starts. ${emulated ? 'Set it' : 'Set it, or name the precision tf32'}`,
     )
   if (precision === 'tf32' && tf32 === 'off')
     throw new DepthgateError(

@@ -144,6 +144,11 @@ function port(metadata: ort.InferenceSession.ValueMetadata): Port {
 }
 
 function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {
+  const name = precision.toUpperCase()
+  if (emulated)
+    return [
+      `${name} is emulated: FP32 kernels, every tensor rounded to ${name}. GPU kernels that also accumulate in ${name} lose more; this does not see it`,
+    ]
   if (providerOf(engine) !== 'cpu') return []
   if (precision === 'int8' || precision === 'fp8')
     return [
@@ -157,10 +162,7 @@ function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string
         : []),
     ]
   if (precision !== 'fp16' && precision !== 'bf16') return []
-  const name = precision.toUpperCase()
   return [
-    emulated
-      ? `${name} is emulated: FP32 kernels, every tensor rounded to ${name}. GPU kernels that also accumulate in ${name} lose more; this does not see it`
-      : `ONNX Runtime's CPU provider computes ${name} graphs in FP32 and so under-states their error (by a third where it was measured). Leave this ONNX out of the config to have ${name} emulated`,
+    `ONNX Runtime's CPU provider computes ${name} graphs in FP32 and so under-states their error (by a third where it was measured). Leave this ONNX out of the config to have ${name} emulated`,
   ]
 }

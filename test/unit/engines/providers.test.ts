@@ -10,11 +10,12 @@ describe('TF32 is known before a GPU provider runs:', () => {
     provider: 'cuda' | 'tensorrt' | 'cpu',
     precision: EngineRequest['precision'],
     override?: string,
+    emulated = false,
   ) => {
     vi.stubEnv('NVIDIA_TF32_OVERRIDE', override)
     return () =>
       checkArithmetic({
-        ...{ onnx: 'm.onnx', emulated: false, precision, fusion: 'on', cache: '' },
+        ...{ onnx: 'm.onnx', emulated, precision, fusion: 'on', cache: '' },
         engine: { engine: 'onnxruntime', provider },
       })
   }
@@ -27,6 +28,13 @@ describe('TF32 is known before a GPU provider runs:', () => {
     expect(check('cuda', 'tf32', '0')).toThrow(/keeps TF32 off in this process\. Remove it/)
     expect(check('tensorrt', 'fp32', '0')).toThrow(/declare \{ engine: 'tensorrt' \}/)
     expect(check('cpu', 'fp32')).not.toThrow()
+  })
+
+  test('an emulation is made of FP32 kernels, and needs it off too', () => {
+    expect(check('cuda', 'fp16')).not.toThrow()
+    expect(check('cuda', 'fp16', undefined, true)).toThrow(/before this process starts\. Set it$/)
+    expect(check('cuda', 'fp16', '0', true)).not.toThrow()
+    expect(check('tensorrt', 'bf16', '0', true)).toThrow(/Emulate on .* the provider cpu or cuda$/)
   })
 })
 
