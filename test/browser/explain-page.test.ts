@@ -13,7 +13,7 @@ const error = (relative: number) => ({
   ...{ nan: 0, flushed: 0, values: 10 },
 })
 const node = (id: number, module: string | undefined, relative: number, label = `node_${id}`): NodeError => ({
-  ...{ id: String(id), label, operator: id % 2 ? 'MatMul' : 'Add', tensor: `t${id}` },
+  ...{ id: String(id), label, operator: id % 2 ? 'MatMul' : 'Add', tensor: `t${id}`, shape: [2, 5] },
   ...(module !== undefined && { module }),
   ...{ local: error(relative), accumulated: error(relative * 2) },
 })

@@ -194,6 +194,12 @@ test('errors name the node at which a layer norm overflows, and are the same in 
   expect(first).toMatchObject({ operator: 'Pow', label: '/norm/Pow', module: 'norm' })
   expect(first.local.relative).toBe(Number.POSITIVE_INFINITY)
   expect(first.local.largest).toBeGreaterThan(65504)
+  // every finite value of a tensor of the worst is in a bin, and above 2^16 is where fp16 ends
+  const { full, local } = first.magnitudes!
+  expect(full.counts.reduce((a, b) => a + b, full.zeros)).toBe(first.local.values)
+  expect(local.counts.reduce((a, b) => a + b, local.zeros)).toBe(first.local.values - first.local.overflowed)
+  expect(full.first + full.counts.length - 1).toBeGreaterThanOrEqual(16)
+  expect(first.shape.reduce((a, b) => a * b)).toBe(first.local.values)
   // behind it the values are wrong, but each node alone is as good as fp16 is
   const behind = errors.find(({ label }) => label === '/norm/Div')!
   expect(behind.local.relative).toBeLessThan(1e-3)
