@@ -4,6 +4,8 @@ import type { Fusion, Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
+import type { Rest } from '../precision/quantized-weight.ts'
+import type { RoundedFormat } from '../precision/round.ts'
 import { decideCause } from './cause.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
@@ -11,7 +13,7 @@ import type { Range } from './define-config.ts'
 import { engineNamed } from './engines.ts'
 import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
-import { sumsInFp16 } from './recipe.ts'
+import { type QuantizedRecipe, type ReducedRecipe, sumsInFp16, withRest } from './recipe.ts'
 import type { Attribution, Corner, Verdict } from './verdict.ts'
 
 /** One run of an attribution. */
@@ -19,14 +21,16 @@ interface Step {
   precision: Precision
   fusion: Fusion
   sums?: 'fp32' | 'engine'
+  rest?: Rest
   given?: true
   /** How it is made from the FP32 ONNX; absent for what runs as the config says. */
   made?: MadeHere
 }
 
 /**
- * Finds out which step makes a scene fail, by running the corners: FP32 without and with fusion, and the precision with its
- * products summed in FP32, as the engine sums them, and fused as well; all held to the tolerance of the precision. The
+ * Finds out which step makes a scene fail, by running the corners: FP32 without and with fusion, and the precision (of a
+ * quantised one with a reduced rest first with its rest in FP32) with its products summed in FP32, as the engine sums
+ * them, and fused as well; all held to the tolerance of the precision. The
  * failing run itself is one of them and is not run again. A corner that cannot be run is told, not thrown. `undefined`
  * where there is no FP32 ONNX to start from, or a program decides by itself what it runs.
  */
@@ -80,29 +84,52 @@ function stepsOf(model: Model, { precision, fingerprint }: Inference, plan: bool
   if (precision === 'fp32') return plan ? [...steps, { precision, fusion: whole, given: true }] : steps
 
   const own = onnxByPrecision(model.config)[precision] !== undefined
+  const emulated = own ? fingerprint.provider === 'cpu' : fingerprint.arithmetic === 'emulated'
   const reduced: Step[] = []
   if (precision === 'fp16' || precision === 'bf16') {
     const { recipe } = chosenRecipe(model, precision)
-    const emulated = own ? fingerprint.provider === 'cpu' : fingerprint.arithmetic === 'emulated'
-    // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
-    const sumsLow = precision === 'fp16' && (emulated ? sumsInFp16(recipe) : recipe.accumulate !== 'fp32')
-    const sums = sumsLow ? 'engine' : 'fp32'
-    if (sumsLow)
-      reduced.push({
-        ...{ precision, fusion: 'off', sums: 'fp32' },
-        made: { recipe: { ...recipe, accumulate: 'fp32' } },
-      })
-    reduced.push({ precision, fusion: 'off', sums, made })
-    if (fused && !own) reduced.push({ precision, fusion: 'on', sums, made })
+    reduced.push(...sumSteps({ precision }, recipe, precision, emulated, fused && !own))
   } else if (!own) {
-    reduced.push({ precision, fusion: 'off', made })
-    if (fused) reduced.push({ precision, fusion: 'on', made })
+    const recipe: QuantizedRecipe = precision === 'tf32' ? {} : chosenRecipe(model, precision).recipe
+    const { rest = 'fp32' } = recipe
+    if (rest === 'fp32') {
+      reduced.push({ precision, fusion: 'off', made })
+      if (fused) reduced.push({ precision, fusion: 'on', made })
+    } else {
+      reduced.push({ precision, fusion: 'off', rest: 'fp32', made: { recipe: withRest(recipe, 'fp32') } })
+      reduced.push(...sumSteps({ precision, rest }, recipe, rest, emulated, fused))
+    }
   }
   if (plan) return [...steps, ...reduced, { precision, fusion: whole, given: true }]
   if (!own) return [...steps, ...reduced]
   const given: Step[] = [{ precision, fusion: 'off', given: true }]
   if (fused) given.push({ precision, fusion: 'on', given: true })
   return [...steps, ...reduced, ...given]
+}
+
+/** A reduced format with its products summed in FP32, as the engine sums them, and fused. */
+function sumSteps(
+  step: Pick<Step, 'precision' | 'rest'>,
+  recipe: ReducedRecipe | QuantizedRecipe,
+  format: RoundedFormat,
+  emulated: boolean,
+  fused: boolean,
+): Step[] {
+  const { accumulate = 'engine' } = recipe
+  // an emulation sums in FP32 unless it is told otherwise; kernels of bf16 always do
+  const sumsLow = format === 'fp16' && (emulated ? sumsInFp16({ accumulate }) : accumulate !== 'fp32')
+  const sums = sumsLow ? 'engine' : 'fp32'
+  const made = {}
+  const steps: Step[] = [{ ...step, fusion: 'off', sums, made }]
+  if (sumsLow)
+    steps.unshift({
+      ...step,
+      fusion: 'off',
+      sums: 'fp32',
+      made: { recipe: { ...recipe, accumulate: 'fp32' } },
+    })
+  if (fused) steps.push({ ...step, fusion: 'on', sums, made })
+  return steps
 }
 
 /** The run of a corner, or why it could not be. */

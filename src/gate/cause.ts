@@ -10,11 +10,15 @@ export function decideCause(all: readonly Corner[]): { cause: Cause; reason: str
   const reduced = own.length > 0 ? own : given.filter(({ precision }) => precision !== 'fp32')
   const exported = made.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'off')
   const fused = made.find(({ precision, fusion }) => precision === 'fp32' && fusion === 'on')
-  // summed in FP32, where the engine may do otherwise: what the format alone costs
-  const rounded = reduced.find(({ fusion, sums }) => fusion === 'off' && sums !== 'engine')
+  // with the rest in FP32: what quantising alone costs
+  const quantized = reduced.find(({ fusion, rest }) => fusion === 'off' && rest === 'fp32')
+  // summed in FP32, where the engine may do otherwise: what the formats alone cost
+  const rounded = reduced.find(
+    ({ fusion, sums, rest }) => fusion === 'off' && sums !== 'engine' && rest !== 'fp32',
+  )
   const summed = reduced.find(({ fusion, sums }) => fusion === 'off' && sums === 'engine')
   const whole = reduced.find(({ fusion }) => fusion === 'on')
-  const format = reduced[0]?.precision
+  const format = summed?.rest ?? reduced[0]?.precision
 
   if (exported?.pass === false)
     return {
@@ -23,11 +27,15 @@ export function decideCause(all: readonly Corner[]): { cause: Cause; reason: str
         'FP32 without fusion already breaks the tolerance: the ONNX is not the network that made the goldens. Export it again; compare weights and constants',
     }
   const lossy =
-    rounded?.pass === false ? 'number format' : summed?.pass === false ? 'accumulation' : undefined
+    quantized?.pass === false || rounded?.pass === false
+      ? 'number format'
+      : summed?.pass === false
+        ? 'accumulation'
+        : undefined
   if (fused?.pass === false && lossy)
     return {
       cause: `fusion and ${lossy}`,
-      reason: `fusion breaks the tolerance in FP32 already, and ${format} does without fusion: each alone is too much`,
+      reason: `fusion breaks the tolerance in FP32 already, and ${reduced[0]!.precision} does without fusion: each alone is too much`,
     }
   if (fused?.pass === false)
     return {
@@ -40,11 +48,17 @@ export function decideCause(all: readonly Corner[]): { cause: Cause; reason: str
       cause: lossy,
       reason: `rounding every tensor to ${format} keeps the tolerance while products are summed in FP32; summed in ${format} they break it. Sum them in FP32: accumulate: 'fp32', for all or for a list of nodes`,
     }
-  if (lossy) return { cause: lossy, reason: `FP32 keeps the tolerance; ${formatReason(rounded!)}` }
+  if (lossy)
+    return {
+      cause: lossy,
+      reason: quantized
+        ? restReason(quantized, rounded)
+        : `FP32 keeps the tolerance; ${formatReason(rounded!)}`,
+    }
   if (whole?.pass === false)
     return {
       cause: 'combination',
-      reason: `FP32 with fusion and ${format} without keep the tolerance; only together they break it`,
+      reason: `FP32 with fusion and ${reduced[0]!.precision} without keep the tolerance; only together they break it`,
     }
   const guilty = given.find(({ pass }) => !pass)
   if (guilty && reduced !== given && (guilty.fusion === 'off' || given.length === 1))
@@ -64,6 +78,13 @@ export function decideCause(all: readonly Corner[]): { cause: Cause; reason: str
         ? 'every corner that could be run keeps the tolerance of the config'
         : "every corner keeps the config's tolerance: either only the limits of this call are broken, or what failed does not come back and the engine is not deterministic",
   }
+}
+
+/** Which of two formats it is: that of the quantised products, or that of the rest. */
+function restReason({ precision, pass }: Corner, rounded: Corner | undefined): string {
+  if (!pass)
+    return `FP32 keeps the tolerance; ${precision} breaks it while its rest is FP32: it is what is quantised. Find nodes to \`keep\` with depthgate mend`
+  return `${precision} keeps the tolerance while its rest is FP32; with the rest rounded to ${rounded!.rest} it breaks it. Give nodes to \`keepFp32\`, or choose another \`rest\``
 }
 
 function formatReason({ precision, arithmetic, sums }: Corner): string {

@@ -1,6 +1,7 @@
 import type { Fingerprint, Fusion, Precision } from '../engines/engine.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import type { Measurement, Metrics } from '../metrics/index.ts'
+import type { Rest } from '../precision/quantized-weight.ts'
 import type { LimitName } from './tolerance.ts'
 
 /** One metric held against its limit. */
@@ -74,6 +75,8 @@ export interface Corner {
   arithmetic: Fingerprint['arithmetic']
   /** Where products are summed, for formats whose kernels may do either: in FP32, or as the engine does. */
   sums?: 'fp32' | 'engine'
+  /** Of a quantised precision whose rest is reduced too: what the rest was here. */
+  rest?: Rest
   /** What the config gives ready-made, an ONNX or a plan, beside corners that depthgate made from the FP32 ONNX. */
   given?: true
   /** Why it could not be run; its figures are NaN. */

@@ -62,11 +62,11 @@ export function attributionText({ attribution, pass: kept, fingerprint }: Verdic
   const head = ['', '', '', colors.dim(`${output} ${unit}`), colors.dim('added by the step')]
   const bothSums = new Set(corners.map(({ sums }) => sums)).has('engine')
   const rows = corners.map(
-    ({ precision, fusion, arithmetic, sums, given, problem, pass: keeps, error, added }) => [
+    ({ precision, fusion, arithmetic, sums, rest, given, problem, pass: keeps, error, added }) => [
       problem !== undefined ? '?' : keeps ? pass() : fail(),
       `${precision}${given ? ' as given' : arithmetic === 'emulated' && precision !== 'fp32' ? ' emulated' : ''}`,
       // told only where it tells corners apart
-      `${bothSums && sums ? `summed in ${sums === 'fp32' ? 'fp32' : precision}, ` : ''}fusion ${fusion}`,
+      `${rest ? `rest ${rest}, ` : ''}${bothSums && sums ? `summed in ${sums === 'fp32' ? 'fp32' : (rest ?? precision)}, ` : ''}fusion ${fusion}`,
       ...(problem !== undefined ? ['not run', ''] : [figure(error), figure(added)]),
     ],
   )

@@ -162,6 +162,47 @@ describe('a failing case names its cause', () => {
     expect((await verdictOf(await project(...longSum, x => x), 'fp16')).pass).toBe(true)
   })
 
+  test('of int8 with the rest in fp16, whether it is what is quantised or the rest', async () => {
+    const [middle, weights] = overflow
+    const network: Network = [
+      ['Conv', ['x', 'w'], 'c'],
+      ...middle.map(([operator, inputs, output]): Network[number] => [
+        operator,
+        inputs.map(name => (name === 'x' ? 'c' : name)),
+        output,
+      ]),
+    ]
+    const of = (rest: 'fp16' | 'bf16', more: object) =>
+      project(network, { ...weights, w: { dims: [1, 1, 1, 1], values: [1] } }, x => x, {
+        recipes: { int8: { rest, ...more } },
+      })
+    const overflowing = await verdictOf(await of('fp16', {}), 'int8')
+    expect(overflowing.attribution).toMatchObject({
+      cause: 'number format',
+      reason: expect.stringMatching(
+        /int8 keeps the tolerance while its rest is FP32; with the rest rounded to fp16/,
+      ),
+      corners: [
+        { precision: 'fp32', pass: true },
+        { precision: 'fp32', pass: true },
+        { precision: 'int8', rest: 'fp32', arithmetic: 'native', fusion: 'off', pass: true },
+        { precision: 'int8', rest: 'fp16', arithmetic: 'emulated', fusion: 'off', pass: false },
+        { precision: 'int8', rest: 'fp16', fusion: 'on', pass: false },
+      ],
+    })
+    expect(stripVTControlCharacters(verdictText(overflowing))).toMatch(
+      /int8 +rest fp32, fusion off .*\n.*int8 emulated +rest fp16, fusion off/,
+    )
+    expect((await verdictOf(await of('fp16', { keepFp32: ['Mul'] }), 'int8')).pass).toBe(true)
+    expect((await verdictOf(await of('bf16', {}), 'int8')).pass).toBe(true)
+    // a tenth of the range holds a tenth of the picture
+    const clipped = await of('bf16', { calibration: { method: 'percentile', percentile: 10 } })
+    expect((await verdictOf(clipped, 'int8')).attribution).toMatchObject({
+      cause: 'number format',
+      reason: expect.stringMatching(/int8 breaks it while its rest is FP32: it is what is quantised/),
+    })
+  })
+
   test('and says it in words, with the figures of every corner', async () => {
     const text = stripVTControlCharacters(
       verdictText(await verdictOf(await project(...overflow, x => x), 'fp16')),

@@ -113,8 +113,8 @@ export function attributionChart({ corners, unit }: Attribution): Html {
   return html`<table class="corners">
 <thead><tr><th scope="col">run</th><th scope="col" class="wide">error (${unit}), <span class="added-word">added by the step</span></th><th scope="col">error</th><th scope="col">added</th></tr></thead>
 <tbody>${corners.map(
-    ({ precision, fusion, arithmetic, pass, error, added }) => html`<tr>
-<th scope="row">${sign(pass)} ${precision}${arithmetic === 'emulated' && ' emulated'}, fusion ${fusion}</th>
+    ({ precision, fusion, arithmetic, rest, pass, error, added }) => html`<tr>
+<th scope="row">${sign(pass)} ${precision}${arithmetic === 'emulated' && ' emulated'}${rest && `, rest ${rest}`}, fusion ${fusion}</th>
 <td class="wide"><span class="corner ${pass ? 'good' : 'bad'}" style="--error: ${length(error)}%; --added: ${length(added)}%"><i></i><b></b></span></td>
 <td class="number">${figure(error)}</td><td class="number">${figure(added)}</td></tr>`,
   )}</tbody></table>`

@@ -36,3 +36,35 @@ describe('the corner at which the tolerance first breaks names the cause', () =>
     ['11111', 'unknown'],
   ] as const)('%s: %s', (text, cause) => expect(decideCause(corners(text)).cause).toBe(cause))
 })
+
+describe('int8 with the rest in fp16', () => {
+  const steps = [
+    { precision: 'fp32', fusion: 'off' },
+    { precision: 'fp32', fusion: 'on' },
+    { precision: 'int8', fusion: 'off', rest: 'fp32' },
+    { precision: 'int8', fusion: 'off', rest: 'fp16', sums: 'fp32' },
+    { precision: 'int8', fusion: 'off', rest: 'fp16', sums: 'engine' },
+    { precision: 'int8', fusion: 'on', rest: 'fp16', sums: 'engine' },
+  ] as const
+  test.each([
+    ['110000', 'number format', /int8 breaks it while its rest is FP32: it is what is quantised/],
+    ['1101--', 'number format', /it is what is quantised/],
+    [
+      '111000',
+      'number format',
+      /int8 keeps .* while its rest is FP32; with the rest rounded to fp16 it breaks/,
+    ],
+    ['111100', 'accumulation', /rounding every tensor to fp16 keeps .* summed in fp16 they break it/],
+    ['111110', 'combination', /FP32 with fusion and int8 without keep the tolerance/],
+    ['101000', 'fusion and number format', /in FP32 already, and int8 does/],
+    ['111111', 'unknown', /every corner keeps/],
+  ] as const)('%s: %s', (text, cause, reason) => {
+    const found = decideCause(
+      steps.flatMap((step, i) =>
+        text[i] === '-' ? [] : [{ ...step, arithmetic: 'native', pass: text[i] === '1', error: 0, added: 0 }],
+      ),
+    )
+    expect(found.cause).toBe(cause)
+    expect(found.reason).toMatch(reason)
+  })
+})
