@@ -1,13 +1,13 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fusion, Precision } from '../../src/engines/engine.ts'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { findModel, loadConfig } from '../../src/gate/config.ts'
 import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { runGate } from '../../src/gate/gate.ts'
 import type { CaseRecord } from '../../src/gate/run-record.ts'
-import { repo, temporaryFolder } from '../helpers/files.ts'
+import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
 import { keep, trt } from './helpers.ts'
 
 interface Run extends Pick<ModelConfig, 'recipes'> {
@@ -24,46 +24,61 @@ const names = readdirSync(networks, { withFileTypes: true })
   .filter(entry => entry.isDirectory())
   .map(({ name }) => name)
 
+/** Each run of each network: a model of its own in one project, so that all share plans and one worker. */
+const runs = names.flatMap(name => {
+  const { runs, ...spec } = JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
+  return (runs as Run[]).map(({ tensorrt, ...run }, i) => ({
+    ...{ name, spec, model: `${name}-${i}` },
+    run: { ...run, ...tensorrt },
+  }))
+})
+const told = new Map<string, ReturnType<typeof toldOf>>()
+
 afterAll(releaseEngines)
+beforeAll(async () => {
+  const folder = temporaryFolder()
+  for (const name of names)
+    for (const part of ['net.onnx', 'golden'])
+      cpSync(join(networks, name, part), join(folder, name, part), { recursive: true })
+  writeConfig(folder, {
+    engines: { trt },
+    models: Object.fromEntries(runs.map(({ name, spec, model, run }) => [model, modelOf(name, spec, run)])),
+  })
+  const config = loadConfig(join(folder, 'depthgate.config.json'))
+  // the corners of FP16 are told also where it passes: they say why
+  for (const attributeAll of [false, true]) {
+    const cases = runs
+      .filter(({ run }) => (run.precision === 'fp16') === attributeAll)
+      .map(({ model, run }) => ({
+        model: findModel(config, model),
+        ...{ precision: run.precision, scene: 'slopes', engine: 'trt' },
+      }))
+    for await (const { record } of runGate(config, cases, { attributeAll })) {
+      const { name, run } = runs.find(({ model }) => model === record.model)!
+      told.set(record.model, toldOf(record))
+      keep('networks.jsonl', { name, run, told: toldOf(record) })
+    }
+  }
+}, 1_200_000)
 
 /** The trap networks on TensorRT: `tensorrt` in a case says where it behaves otherwise than the CPU. */
 describe.each(names)('%s', name => {
-  const { runs, ...spec } = JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
-  // one folder for all runs of a network, so that they share plans
-  const folder = temporaryFolder()
-  cpSync(join(networks, name, 'net.onnx'), join(folder, 'net.onnx'))
-  cpSync(join(networks, name, 'golden'), join(folder, 'golden'), { recursive: true })
-
   test.each(
-    (runs as Run[])
-      .map(({ tensorrt, ...run }) => ({ ...run, ...tensorrt }))
-      .map((run, i) => [`${i} ${run.precision} fusion ${run.fusion ?? 'on'}`, run] as const),
-  )('%s', async (title, run) => {
-    const recipes = spec.recipes ?? run.recipes
-    const file = join(folder, `${title.split(' ')[0]}.json`)
-    const config = {
-      engines: { trt },
-      models: {
-        net: {
-          ...{ onnx: 'net.onnx', golden: 'golden', fusion: run.fusion ?? 'on' },
-          ...(recipes && { recipes }),
-          ...(spec.tolerance && { outputs: { depth: { tolerance: spec.tolerance } } }),
-        },
-      },
-    }
-    writeFileSync(file, JSON.stringify(config))
-    const loaded = loadConfig(file)
-    const one = { model: findModel(loaded, 'net'), precision: run.precision, scene: 'slopes', engine: 'trt' }
-    // the corners of FP16 are told also where it passes: they say why
-    const records: CaseRecord[] = []
-    for await (const { record } of runGate(loaded, [one], { attributeAll: run.precision === 'fp16' }))
-      records.push(record)
-    const told = toldOf(records[0]!)
-    keep('networks.jsonl', { name, run, told })
-    expect(records).toHaveLength(1)
-    expect(told).toMatchObject({ pass: run.pass, ...(!run.pass && { cause: run.cause }) })
+    runs
+      .filter(each => each.name === name)
+      .map(({ model, run }) => [`${run.precision}, fusion ${run.fusion ?? 'on'}`, model, run] as const),
+  )('%s: %s', (_title, model, run) => {
+    expect(told.get(model)).toMatchObject({ pass: run.pass, ...(!run.pass && { cause: run.cause }) })
   })
 })
+
+function modelOf(name: string, { recipes, tolerance }: Record<string, object | undefined>, run: Run): object {
+  return {
+    ...{ onnx: `${name}/net.onnx`, golden: `${name}/golden`, fusion: run.fusion ?? 'on' },
+    ...((recipes ?? run.recipes) && { recipes: recipes ?? run.recipes }),
+    ...(tolerance && { outputs: { depth: { tolerance } } }),
+  }
+}
 
 function toldOf(record: CaseRecord) {
   if (record.type !== 'judged') return record
