@@ -11,6 +11,7 @@ import type { Comparison } from './judge.ts'
 import { judgeInference } from './judge-scene.ts'
 import { inLanes } from './lanes.ts'
 import { type Case, nameOf } from './plan.ts'
+import { planRecord } from './plan-record.ts'
 import { qualityOf } from './quality.ts'
 import type { BrokenRecord, JudgedRecord, SkippedRecord } from './run-record.ts'
 
@@ -69,12 +70,14 @@ async function runCase(config: LoadedConfig, item: Case, attributeAll: boolean):
     }
     const baseline = heldBaseline(config, model, verdict)
     const quality = qualityOf(model, scene, inference.outputs)
+    const plan = planRecord(inference)
     const record: JudgedRecord = {
       type: 'judged',
       ...name,
       milliseconds: inference.milliseconds,
       verdict,
       baseline: baseline.outcome,
+      ...(plan && { plan }),
       ...(quality && { quality: [quality] }),
     }
     return { case: item, record, baseline, comparisons, outputs: inference.outputs }

@@ -54,6 +54,8 @@ export interface Inference {
   readonly fingerprint: Fingerprint
   /** What TensorRT made of the network. */
   readonly plan?: PlanFacts
+  /** What the GPU lost when the engine was loaded, in bytes, where it is known. */
+  readonly deviceBytes?: number
   /** Wall time of the run itself, on a cold or warm session as it came. Not a benchmark. */
   readonly milliseconds: number
   /** What a reader of the figures must know. */
@@ -151,6 +153,7 @@ export async function inferOn(
     engine: from.engine,
     fingerprint: loaded.fingerprint,
     ...(loaded.plan && { plan: loaded.plan }),
+    ...(loaded.deviceBytes !== undefined && { deviceBytes: loaded.deviceBytes }),
     milliseconds,
     notes: [...loaded.notes, ...provenanceNotes(model, loaded)],
     outputs,

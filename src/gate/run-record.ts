@@ -1,6 +1,7 @@
 import type { Precision } from '../engines/engine.ts'
 import type { BaselineOutcome } from './baseline.ts'
 import type { Obsolete } from './obsolete.ts'
+import type { PlanRecord } from './plan-record.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Raised when a reader of this version could misread what is written. */
@@ -99,6 +100,8 @@ export interface JudgedRecord extends CaseName {
   verdict: Verdict
   /** The engine against the figures accepted last. */
   baseline: BaselineOutcome
+  /** What TensorRT made of the network. */
+  plan?: PlanRecord
   /** Task quality, where the scene has ground truth. */
   quality?: Quality[]
   /** By output, where the run saved them. */

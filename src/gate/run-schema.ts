@@ -86,6 +86,23 @@ const inside = { type: 'string', pattern: '^(?!.*\\.\\.)[^/\\\\:][^\\\\:]*$' } a
 const file = object({ file: inside, sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' } })
 const figures = object({ delta1: number, absRel: number })
 
+const count = { type: 'integer', minimum: 0 } as const
+const plan = object(
+  {
+    layers: count,
+    fused: count,
+    largest: list(object({ layer: text, nodes: count })),
+    types: byName(count),
+    formats: byName(count),
+    bytes: count,
+    buildSeconds: number,
+    fresh: flag,
+    activationBytes: count,
+    deviceBytes: count,
+  },
+  ['fused', 'largest', 'types', 'formats', 'bytes', 'buildSeconds', 'deviceBytes'],
+)
+
 const record = {
   anyOf: [
     object(
@@ -95,12 +112,13 @@ const record = {
         milliseconds: number,
         verdict: verdictResult,
         baseline: baselineResult,
+        plan,
         quality: list(object({ output: text, truth: text, golden: figures, engine: figures })),
         outputs: byName({ anyOf: [file, object({ value: number })] }),
         pictures: byName(text),
         test,
       },
-      ['quality', 'outputs', 'pictures', 'test'],
+      ['plan', 'quality', 'outputs', 'pictures', 'test'],
     ),
     object({ ...caseName, type: { const: 'broken' }, error: text }),
     object({ ...caseName, type: { const: 'skipped' }, reason: text }),

@@ -6,6 +6,7 @@ import { checkedTolerance } from '../gate/check-tolerance.ts'
 import { findModel, type LoadedConfig, loadConfig, type Model } from '../gate/config.ts'
 import { type Inference, isInference } from '../gate/infer.ts'
 import { type JudgedScene, judgeInference, judgeMapAlone } from '../gate/judge-scene.ts'
+import { planRecord } from '../gate/plan-record.ts'
 import type { Tolerance } from '../gate/tolerance.ts'
 import { primaryOutput } from '../golden/kinds.ts'
 import { readTruth } from '../golden/store.ts'
@@ -94,6 +95,7 @@ function leaveForReport(
   const name = { model, scene, precision, engine: inference?.engine ?? 'array' }
   const outputs =
     inference?.outputs ?? Object.fromEntries(comparisons.map(({ output, actual }) => [output, actual]))
+  const plan = inference && planRecord(inference)
   const saved = mapsAreWanted() ? keepMaps(test, config, name, outputs) : undefined
   noteVerdict(test, config, {
     type: 'judged',
@@ -101,6 +103,7 @@ function leaveForReport(
     milliseconds: inference?.milliseconds ?? Number.NaN,
     verdict,
     baseline: baseline ?? (pass ? { type: 'none', key: '', missing: [] } : { type: 'unjudged', key: '' }),
+    ...(plan && { plan }),
     ...(saved && { outputs: saved }),
     ...(Object.keys(pictures).length > 0 && { pictures }),
   })

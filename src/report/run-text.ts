@@ -3,6 +3,7 @@ import { type CaseRecord, caseText, type JudgedRecord, passes, type RunRecord } 
 import { baselineText } from './baseline-text.ts'
 import { baselineSummary, gateSummary } from './gate-text.ts'
 import { attributionText, type Evidence, fromHere, verdictText } from './phrase.ts'
+import { planTable } from './plan-words.ts'
 import { qualityTable } from './quality-text.ts'
 
 /** What a reader of a run must see beside its table: each failure in full, what is broken, what is worth accepting. */
@@ -32,6 +33,8 @@ export function runDetails(
       skips.set(record.reason, [...(skips.get(record.reason) ?? []), caseText(record)])
   for (const [reason, names] of skips)
     details.push(`${colors.yellow('skipped')}: ${listed(names)}\n${reason}`)
+  const plans = planTable(cases)
+  if (plans.length > 0) details.push(plans.join('\n'))
   const notes = new Set(judged.filter(passes).flatMap(({ verdict }) => verdict.notes))
   if (notes.size > 0) details.push([...notes].map(note => `note: ${note}`).join('\n'))
   return details.map(fromHere)

@@ -19,6 +19,10 @@ export function hostileRun(): RunRecord {
   failing.verdict.outputs[0]!.output = hostile
   failing.verdict.attribution!.reason = hostile
   failing.verdict.fingerprint!.device = hostile
+  failing.plan = {
+    ...{ layers: 1, fused: 1, fresh: true, activationBytes: 1, buildSeconds: 1 },
+    ...{ largest: [{ layer: hostile, nodes: 2 }], types: { [hostile]: 1 }, formats: { [hostile]: 1 } },
+  }
   failing.pictures = { [hostile]: `${hostile}.png` }
   failing.test = { name: hostile, file: hostile, line: 3 }
   const regressed: JudgedRecord = judged({ ...name, scene: `${hostile}2` }, good, good, 1, {

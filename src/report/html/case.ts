@@ -5,6 +5,7 @@ import { unitOf } from '../../golden/kinds.ts'
 import { catalogue, type MetricName } from '../../metrics/index.ts'
 import { changeText } from '../baseline-text.ts'
 import { countsWords } from '../phrase.ts'
+import { planRows } from '../plan-words.ts'
 import {
   boundText,
   nearestLimit,
@@ -52,7 +53,7 @@ ${rest.map(output =>
 ${baselineHtml(record)}
 ${historyHtml(view)}
 ${notesHtml(record.verdict)}
-<div class="facts">${fingerprintHtml(record)}</div>`
+<div class="facts">${fingerprintHtml(record)}${planHtml(record)}</div>`
 }
 
 /** `told`: this is the output whose reason stands at the head of the case, and it brings the scene's picture. */
@@ -171,6 +172,11 @@ function notesHtml({ notes }: Verdict): Html | false {
 function fingerprintHtml({ verdict: { fingerprint }, milliseconds }: JudgedRecord): Html {
   const rows = flat(fingerprint ?? { origin: 'a plain array; where it comes from is not known' })
   return html`<section class="block"><h4>Fingerprint</h4><dl class="fingerprint">${rows.map(([key, value]) => html`<div><dt>${key}</dt><dd>${value}</dd></div>`)}${Number.isFinite(milliseconds) && html`<div><dt>inference</dt><dd>${figure(milliseconds)} ms</dd></div>`}</dl></section>`
+}
+
+function planHtml({ plan }: JudgedRecord): Html | false {
+  if (!plan) return false
+  return html`<section class="block"><h4>TensorRT plan</h4><dl class="fingerprint">${planRows(plan).map(([key, value]) => html`<div><dt>${key}</dt><dd>${value}</dd></div>`)}</dl></section>`
 }
 
 function flat(value: object, before = ''): [string, string][] {
