@@ -1,0 +1,170 @@
+// The methods that are compared. Each is given a network and a folder, and says what to build, how many builds it took to
+// find it and how long, or why it found nothing.
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { cli, configured, engineSettings, lastWords, run, writeProject } from './project.mjs'
+
+const here = import.meta.dirname
+
+/**
+ * @typedef {object} Found
+ * @property {object} [model] what the config says of the model: `onnx`, `recipes`
+ * @property {string} [plan] an engine that is built already
+ * @property {string} [onnx] the file in which the nodes are counted
+ * @property {number} [builds] that were made while searching; without it, what is found is built once
+ * @property {number} seconds of the search
+ * @property {string} [note] what a reader must know
+ * @property {string} [failed] why there is nothing to measure
+ */
+
+/** Those that build nothing while they search, and those that do. */
+export const conversions = {
+  'FP32 throughout': async ({ network }) => ({
+    model: { onnx: { fp16: network.named } },
+    onnx: network.named,
+    seconds: 0,
+  }),
+  'plain FP16': context => converted(context, {}),
+  'FP32 sums': context => converted(context, { accumulate: 'fp32' }),
+  AutoCast: autocast,
+  'auto mixed precision': autoMixed,
+}
+export const searches = { mend, Polygraphy: polygraphy }
+
+/** depthgate's own conversion. */
+async function converted({ name, network, folder, limit, options }, recipe) {
+  const model = { onnx: network.named, recipes: { fp16: recipe } }
+  writeProject(folder, { [name]: configured(network, model) }, engineSettings(options))
+  const [onnx, log] = [join(folder, 'made.onnx'), join(folder, 'convert.log')]
+  const command = [process.execPath, cli, 'convert', '--model', name, '-o', onnx]
+  const { code, seconds } = await run(command, { cwd: folder, log, limit })
+  return code === 0 ? { model, onnx, seconds } : failure(code, log, limit, seconds)
+}
+
+function failure(code, log, limit, seconds) {
+  const failed = code === null ? `not within ${limit.toFixed(0)} s` : lastWords(log)
+  return { failed, seconds }
+}
+
+/** ModelOpt's AutoCast as it comes, with the scenes as calibration data. */
+function autocast({ network, ...context }) {
+  return peer({ network, ...context }, ['autocast', network.named, 'made.onnx', network.inputs])
+}
+
+/** onnxconverter-common's search, judged by the tolerance; it takes one input. */
+async function autoMixed({ name, network, tolerance, ...context }) {
+  const { folder, options } = context
+  const model = { onnx: network.named }
+  const config = writeProject(
+    folder,
+    { [name]: configured(network, model, tolerance) },
+    engineSettings(options),
+  )
+  const [scene] = network.scenes
+  const judge = [process.execPath, join(here, 'judge.mjs'), config, name, scene]
+  const input = join(network.inputs, `${scene}.npz`)
+  const arguments_ = ['auto-mixed', network.named, 'made.onnx', input, '--', ...judge]
+  const found = await peer({ network, ...context }, arguments_)
+  return { ...found, ...(found.attempts && { note: `${found.attempts} attempts on the CPU` }) }
+}
+
+async function peer({ network, folder, limit, options }, arguments_) {
+  const log = join(folder, 'peer.log')
+  const command = [options.python, '-W', 'ignore', join(here, 'peers.py'), ...arguments_]
+  const { code, output, seconds } = await run(command, { cwd: folder, log, limit })
+  if (code !== 0) return failure(code, log, limit, seconds)
+  const onnx = join(folder, 'made.onnx')
+  const { attempts } = JSON.parse(output.trim().split('\n').at(-1))
+  return { model: { onnx: { fp32: network.named, fp16: onnx } }, onnx, attempts, seconds }
+}
+
+/** depthgate's own, without a margin, since the others have none. */
+async function mend({ name, network, folder, limit, tolerance, options }) {
+  const model = { onnx: network.named }
+  const engine = engineSettings(options, timingCache(folder))
+  writeProject(folder, { [name]: configured(network, model, tolerance) }, engine)
+  const scenes = network.scenes.flatMap(scene => ['--scene', scene])
+  const log = join(folder, 'mend.log')
+  const search = ['mend', name, '--engine', 'trt', '--margin', '0', '--json', '-o', 'mended.onnx', ...scenes]
+  const command = [process.execPath, cli, ...search, '--plan', 'plan.json']
+  const { code, output, seconds } = await run(command, { cwd: folder, log, limit })
+  const built = plansIn(folder)
+  if (code !== 0 && code !== 1) return { ...failure(code, log, limit, seconds), builds: built }
+  const told = JSON.parse(output)
+  const builds = told.builds ?? built
+  const trials = told.trials && `${told.trials.run} trials on the CPU`
+  if (told.type === 'hopeless')
+    return { failed: 'says that no set of nodes passes: FP32 itself fails', builds, seconds }
+  if (told.type === 'passes') {
+    const plain = { model: { ...model, recipes: { fp16: {} } }, onnx: network.plain }
+    return { ...plain, builds, seconds, note: 'says that nothing is needed' }
+  }
+  const recipes = { fp16: join(folder, 'plan.json') }
+  return { model: { ...model, recipes }, onnx: join(folder, 'mended.onnx'), builds, seconds, note: trials }
+}
+
+/** Every build leaves a plan, since the folder is the method's own. */
+function plansIn(folder) {
+  const plans = join(folder, '.depthgate/plans')
+  return existsSync(plans) ? readdirSync(plans).filter(file => file.endsWith('.plan')).length : 0
+}
+
+/** Polygraphy's bisection under weak typing, as it comes: how many of the first layers must be FP32. */
+async function polygraphy({ name, network, folder, limit, tolerance, options, work }) {
+  const built = 'polygraphy_debug.engine'
+  const engine = engineSettings(options, { plan: { fp16: join(folder, built) } })
+  writeProject(folder, { [name]: configured(network, { onnx: network.named }, tolerance) }, engine)
+  const log = join(folder, 'polygraphy.log')
+  const { timingCache: cache } = timingCache(folder)
+  const caches = cache ? ['--load-timing-cache', cache, '--save-timing-cache', cache] : []
+  const { level } = options
+  const command = [
+    ...[
+      options.python,
+      '-c',
+      'from polygraphy.tools import main; main()',
+      'debug',
+      'precision',
+      network.named,
+      '--fp16',
+    ],
+    ...(level === undefined ? [] : ['--builder-optimization-level', level]),
+    ...caches,
+    ...['--check', process.execPath, join(here, 'check.mjs'), name, work, join(folder, built)],
+  ]
+  rmSync(join(folder, 'checks.jsonl'), { force: true })
+  const { code, output, seconds } = await run(command, { cwd: folder, log, limit })
+  const { builds, of, best, over } = bisection(output + readFileSync(log, 'utf8'))
+  const about = { builds, seconds }
+  if (!existsSync(join(folder, 'best.plan')))
+    return { ...about, failed: code === null ? `nothing within ${limit.toFixed(0)} s` : lastWords(log) }
+  const note = `the first ${best} of ${of} layers${over ? '' : `, and was not ready after ${limit.toFixed(0)} s`}`
+  return { ...about, plan: join(folder, 'best.plan'), layers: { fp32: best, of }, note }
+}
+
+/** What Polygraphy's own words tell: a build for each selection, and of those that passed the one with fewest layers. */
+export function bisection(log) {
+  const said = [
+    ...log.matchAll(/Selecting (?:first|last) (\d+) layer|\b(PASSED|FAILED) \| |(try running the)/g),
+  ]
+  const tried = []
+  for (const [, layers, verdict] of said)
+    if (layers !== undefined) tried.push({ layers: Number(layers), pass: false })
+    else if (verdict && tried.length > 0) tried.at(-1).pass = verdict === 'PASSED'
+  const passing = tried.filter(({ pass }) => pass).map(({ layers }) => layers)
+  const over = said.some(([, , , ready]) => ready)
+  return { builds: tried.length, of: tried[0]?.layers, best: Math.min(...passing), over }
+}
+
+/** Every search begins with the timings of kernels that the builds without a search have left. */
+export function timingCache(folder) {
+  const [known, own] = [join(folder, '../timing.cache'), join(folder, 'timing.cache')]
+  if (!existsSync(own) && existsSync(known)) copyFileSync(known, own)
+  return existsSync(own) ? { timingCache: own } : {}
+}
+
+export function freshFolder(folder) {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
