@@ -1,7 +1,9 @@
 import { readInput } from '../golden/store.ts'
+import { readModel } from '../onnx/model.ts'
 import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import type { LayerMap } from './layer-map.ts'
 import { everywhere, levelsOf } from './levels.ts'
+import { type NetworkNode, networkOf } from './network.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
 import { Trials } from './trials.ts'
@@ -31,6 +33,8 @@ export interface Explanation {
   scenes: readonly string[]
   /** Tensors are looked at on the CPU, where fp16 and bf16 are emulated. */
   nodes: NodeError[]
+  /** What lies between the inputs and the outputs, those that the precision leaves alone too. */
+  network: NetworkNode[]
   /** The first node, in the order of the network, whose result overflows, is NaN, or loses values to zero. */
   first: { overflow?: string; nan?: string; flush?: string }
   fp32: Worst
@@ -78,6 +82,7 @@ export async function explain(
   const units = variants.units()
   const inputs = scenes.map(name => ({ name, read: () => readInput(model.golden, name) }))
   const nodes = await nodeErrors(await variants.probe(), inputs, onnx)
+  const network = networkOf(readModel(onnx).graph!, new Set(nodes.map(({ id }) => id)), onnx)
   const trials = await Trials.open(question, units, variants, options)
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
@@ -96,7 +101,7 @@ export async function explain(
   }
   const { run, remembered } = trials
   return {
-    ...{ model: model.name, precision, engine, scenes, nodes, first: firstFaults(nodes) },
+    ...{ model: model.name, precision, engine, scenes, nodes, network, first: firstFaults(nodes) },
     ...{
       fp32,
       low,

@@ -20,6 +20,7 @@ const node = (id: number, module: string | undefined, relative: number, label = 
 const worst = { used: 2, scene: 'a', limit: 'depth absRel' }
 const found: Explanation = {
   ...{ model: 'net', precision: 'fp16', engine: 'cpu', scenes: ['a'], first: {}, broken: [] },
+  network: [],
   nodes: [
     node(0, 'stem', 1e-4, '<script>window.hit = 1</script>'),
     node(1, 'encoder.blocks.0.attention', 3e-4),
