@@ -7,7 +7,7 @@ import { type Timed, timeModel } from '../../src/gate/time.ts'
 import { toMeetBudget } from '../../src/matcher/to-meet-budget.ts'
 import { depthgate } from '../helpers/cli.ts'
 import { repo } from '../helpers/files.ts'
-import { keep, pocketProject, python, trt } from './helpers.ts'
+import { keep, pocketProject, python, sharedFolder, trt } from './helpers.ts'
 
 afterAll(releaseEngines)
 expect.extend({ toMeetBudget })
@@ -17,6 +17,7 @@ const pytorch = `${join(repo, 'models/pocket/pocket.py')}:pocket`
 const { model, folder } = pocketProject(
   { trt },
   { precisions: ['fp16'], budget: { fp16: generous, engines: { trt: { deviceMemory: '60 GiB' } } } },
+  sharedFolder(),
 )
 vi.stubEnv('DEPTHGATE_CONFIG', join(folder, 'depthgate.config.json'))
 

@@ -22,7 +22,8 @@ mkdir -p "$results" "$DEPTHGATE_GPU_OUT" "$DEPTHGATE_GPU_PROJECT/.depthgate" tes
 ln -sfn "$PWD/test/gpu/.depthgate/plans" "$DEPTHGATE_GPU_PROJECT/.depthgate/plans"
 
 vitest() { node node_modules/vitest/vitest.mjs run --project gpu --no-file-parallelism "test/gpu/$1.test.ts"; }
-depthgate() { node dist/cli/main.js "$@"; }
+depthbudget() { vitest budget; }
+gate() { node dist/cli/main.js "$@"; }
 config=test/gpu/depthgate.config.ts
 
 facts() {
@@ -33,11 +34,10 @@ facts() {
   depthgate doctor --config $config
 }
 precisions() { vitest precisions; }
-quantised() { vitest quantised; }
-budget() { vitest budget; }
 errors() { vitest errors; }
 plans() { vitest plans; }
 weak() { vitest weak; }
+quantised() { vitest quantised; }
 fusion() { vitest fusion; }
 networks() { vitest networks; }
 timing() { vitest timing; }
@@ -66,8 +66,8 @@ rebuilds() {
 unfused() { node bench/tensorrt/unfused.mjs "$DEPTHGATE_LEVEL"; }
 
 # step and its limit in seconds, by importance
-steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:400 plans:240 quantised:300 budget:240 weak:240 bench:300 gate:200
-  baselines:150 providers:300 rebuilds:200 unfused:200)
+steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:400 plans:240 weak:240 bench:300 budget:200 gate:200
+  baselines:150 quantised:300 providers:300 rebuilds:200 unfused:200)
 
 limit_of() {
   for entry in "${steps[@]}"; do [ "${entry%%:*}" = "$1" ] && echo "${entry##*:}" && return; done

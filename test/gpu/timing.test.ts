@@ -15,7 +15,7 @@ describe('the latency that is read off', () => {
   const { model } = pocketProject({ trt }, {}, sharedFolder())
   const tensor = readInput(model.golden, 'room')
 
-  test.each(['plain', 'graph'])('is within 2 %% of a separate loop of CUDA events: %s', async how => {
+  test.each(['plain', 'graph'])('is within two per cent of a separate loop of CUDA events: %s', async how => {
     const { request } = await requestFor(model, { scene: 'room', precision: 'fp16', engine: 'trt' })
     const seconds = { warmup: 1, seconds: 3 }
     const { ours, path } = await withEngine(request, async engine => ({
