@@ -1,6 +1,6 @@
 // The methods that are compared. Each is given a network and a folder, and says what to build, how many builds it took to
 // find it and how long, or why it found nothing.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cli, configured, engineSettings, lastWords, run, writeProject } from './project.mjs'
 
@@ -119,41 +119,40 @@ async function polygraphy({ name, network, folder, limit, tolerance, options, wo
   const caches = cache ? ['--load-timing-cache', cache, '--save-timing-cache', cache] : []
   const { level } = options
   const command = [
-    ...[
-      options.python,
-      '-c',
-      'from polygraphy.tools import main; main()',
-      'debug',
-      'precision',
-      network.named,
-      '--fp16',
-    ],
+    ...[options.python, '-c', 'from polygraphy.tools import main; main()'],
+    ...['debug', 'precision', network.named, '--fp16'],
     ...(level === undefined ? [] : ['--builder-optimization-level', level]),
     ...caches,
     ...['--check', process.execPath, join(here, 'check.mjs'), name, work, join(folder, built)],
   ]
   rmSync(join(folder, 'checks.jsonl'), { force: true })
   const { code, output, seconds } = await run(command, { cwd: folder, log, limit })
-  const { builds, of, best, over } = bisection(output + readFileSync(log, 'utf8'))
+  const { builds, of, best } = bisection(output)
   const about = { builds, seconds }
   if (!existsSync(join(folder, 'best.plan')))
-    return { ...about, failed: code === null ? `nothing within ${limit.toFixed(0)} s` : lastWords(log) }
-  const note = `the first ${best} of ${of} layers${over ? '' : `, and was not ready after ${limit.toFixed(0)} s`}`
+    return {
+      ...about,
+      failed: code === null ? `nothing within ${limit.toFixed(0)} s` : complaint(output, log),
+    }
+  const note = `the first ${best} of ${of} layers${code === null ? `, and was not ready after ${limit.toFixed(0)} s` : ''}`
   return { ...about, plan: join(folder, 'best.plan'), layers: { fp32: best, of }, note }
+}
+
+/** Polygraphy complains on standard output, Python on standard error. */
+function complaint(output, log) {
+  return output.match(/^\[[E!]\].*$/gm)?.at(-1) ?? lastWords(log)
 }
 
 /** What Polygraphy's own words tell: a build for each selection, and of those that passed the one with fewest layers. */
 export function bisection(log) {
-  const said = [
-    ...log.matchAll(/Selecting (?:first|last) (\d+) layer|\b(PASSED|FAILED) \| |(try running the)/g),
-  ]
   const tried = []
-  for (const [, layers, verdict] of said)
+  for (const [, layers, verdict] of log.matchAll(
+    /Selecting (?:first|last) (\d+) layer|(PASSED|FAILED) \| Iteration/g,
+  ))
     if (layers !== undefined) tried.push({ layers: Number(layers), pass: false })
-    else if (verdict && tried.length > 0) tried.at(-1).pass = verdict === 'PASSED'
+    else tried.at(-1).pass = verdict === 'PASSED'
   const passing = tried.filter(({ pass }) => pass).map(({ layers }) => layers)
-  const over = said.some(([, , , ready]) => ready)
-  return { builds: tried.length, of: tried[0]?.layers, best: Math.min(...passing), over }
+  return { builds: tried.length, of: tried[0]?.layers, best: Math.min(...passing) }
 }
 
 /** Every search begins with the timings of kernels that the builds without a search have left. */

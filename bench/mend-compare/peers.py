@@ -1,6 +1,6 @@
 """What the comparison needs of Python: names for nodes, the count of nodes in FP32, AutoCast, auto_mixed_precision.
 
-    python3 peers.py prepare IN.onnx OUT.onnx SCENE.npy …       every node gets a name; each scene becomes an .npz by the input's
+    python3 peers.py prepare IN.onnx OUT.onnx SCENE.npy …       names for nodes, a weight for each node, scenes as .npz
     python3 peers.py count MODEL.onnx                           prints how many nodes compute in FP32
     python3 peers.py autocast IN.onnx OUT.onnx INPUTS           ModelOpt's AutoCast; INPUTS holds an .npz a scene
     python3 peers.py auto-mixed IN.onnx OUT.onnx INPUT.npz -- JUDGE …   onnxconverter-common's bisection
@@ -23,7 +23,10 @@ FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 
 
 def prepare(source, out, *scenes):
-    """Two of the tools tell nodes by name, and the exporter of some networks gave none."""
+    """
+    Two of the tools tell nodes by name, and the exporter of some networks gave none. Weights that several nodes read are
+    copied for each: auto_mixed_precision makes models that do not load where one of them stays FP32.
+    """
     model = onnx.load(source)
     for scene in map(Path, scenes):
         np.savez(scene.with_suffix(".npz"), **{model.graph.input[0].name: np.load(scene)})
@@ -35,6 +38,15 @@ def prepare(source, out, *scenes):
             while node.name in taken:
                 node.name += "_"
             taken.add(node.name)
+    weights = {weight.name: weight for weight in model.graph.initializer}
+    read = set()
+    for node in model.graph.node:
+        for index, tensor in enumerate(node.input):
+            if tensor in weights and tensor in read:
+                node.input[index] = f"{tensor}_of_{node.name}_{index}"
+                model.graph.initializer.add().CopyFrom(weights[tensor])
+                model.graph.initializer[-1].name = node.input[index]
+            read.add(tensor)
     big = model.ByteSize() > 1 << 30
     onnx.save(model, out, save_as_external_data=big, location=f"{Path(out).name}.data")
 
