@@ -22,8 +22,7 @@ mkdir -p "$results" "$DEPTHGATE_GPU_OUT" "$DEPTHGATE_GPU_PROJECT/.depthgate" tes
 ln -sfn "$PWD/test/gpu/.depthgate/plans" "$DEPTHGATE_GPU_PROJECT/.depthgate/plans"
 
 vitest() { node node_modules/vitest/vitest.mjs run --project gpu --no-file-parallelism "test/gpu/$1.test.ts"; }
-depthbudget() { vitest budget; }
-gate() { node dist/cli/main.js "$@"; }
+depthgate() { node dist/cli/main.js "$@"; }
 config=test/gpu/depthgate.config.ts
 
 facts() {
@@ -48,6 +47,7 @@ bench() {
   cat "$work/bench.md"
   return $code
 }
+budget() { vitest budget; }
 gate() { depthgate gate --config $config --engine trt --report none; }
 # what the gate left is accepted as this GPU's; a second gate keeps to it, and builds nothing
 baselines() {
