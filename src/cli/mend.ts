@@ -6,17 +6,20 @@ import { honestJson } from '../base/json.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import type { Question } from '../explain/evaluator.ts'
 import { type Foreign, modelOptArguments, trtexecArguments } from '../explain/foreign.ts'
+import { type Guide, guideFor } from '../explain/guide.ts'
 import { type Mending, mend as mending } from '../explain/mend.ts'
+import { mendOn } from '../explain/mend-on.ts'
 import { planOf } from '../explain/plan-of.ts'
 import { Stopped } from '../explain/trials.ts'
-import { type Variants, variantsOf } from '../explain/variants.ts'
+import { type Recipe, type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
+import { engineNamed } from '../gate/engines.ts'
 import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
 import { frontierChart, mendText } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
-import { type Command, numberOf, parse } from './command.ts'
+import { type Command, countOf, numberOf, parse } from './command.ts'
 import { stopOnSignal } from './interrupt.ts'
 import { questionOf } from './question.ts'
 
@@ -26,6 +29,8 @@ const options = {
   margin: { type: 'string', default: '0.1' },
   scene: { type: 'string', multiple: true },
   engine: { type: 'string' },
+  guide: { type: 'string' },
+  trials: { type: 'string' },
   plan: { type: 'string' },
   out: { type: 'string', short: 'o' },
   frontier: { type: 'string' },
@@ -43,24 +48,28 @@ export const mend: Command = {
   help: `depthgate mend MODEL [options]
 
 MODEL is a model of the config. Finds nodes to keep in FP32 such that every scene keeps every limit with a margin, at little
-cost; where the recipe sums in FP16, also products to sum in FP32. Each node of the result was tried without. On the CPU fp16
-and bf16 are emulated. The cost is what bytes and operations come to on a nominal GPU.
+cost; where products may be summed in FP16, also products to sum in FP32. Each node of the result was tried without. On the
+CPU fp16 and bf16 are emulated. The cost is what bytes and operations come to on a nominal GPU; on TensorRT, what layers take.
 
   --precision P     fp16 (default), bf16, int8 or fp8
   --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%
   --margin SHARE    of every limit, left unused (0.1)
   --scene NAME      only these; may be given several times. By default all
-  --engine NAME     on which the output is judged
+  --engine NAME     on which the output is judged. On a TensorRT engine every trial is a build: there the search is guided, and
+                    what is found is confirmed on TensorRT in at most 3 builds, besides those of the precision and of FP32
+  --guide NAME      the engine of the config that guides; by default emulation on the CPU. The engine itself: without a guide
+  --trials N        how many runs the search for costly nodes may take, about (128)
   --plan FILE       what was found, for recipes: { fp16: 'precision-plan.json' } in the config (precision-plan.json beside it)
   -o, --out FILE    the ONNX in the format, with those nodes in FP32
-  --frontier FILE   error against cost from all in the format to all in FP32: a picture (.svg), and beside it .json
+  --frontier FILE   error against cost from all in the format to all in FP32: a picture (.svg), and beside it .json. On
+                    TensorRT at 6 points, 4 of which are builds more
   --trtexec         print it as arguments of trtexec, up to TensorRT 10
   --modelopt        print it as arguments of ModelOpt's AutoCast
   --json            print everything as JSON
   --config FILE     by default the depthgate.config.* of this folder or one above
 
 What was tried is kept in .depthgate/mend: after Ctrl-C or a crash the same command goes on.
-Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130 stopped.
+Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was confirmed; 2 bad input; 130 stopped.
 
   depthgate mend midas --precision fp16 --within absRel=0.005 -o midas.mended.onnx
 `,
@@ -83,14 +92,19 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130
     const variants = variantsOf(question, recipe)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
     const line = trialLine(process.stderr)
+    const guide = guideOf(question, recipe, values.guide)
+    const settings = {
+      margin,
+      signal: stop.signal,
+      onTrial: line.show,
+      ...(values.trials !== undefined && { splits: countOf('--trials', values.trials) >> 1 }),
+      ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
+    }
     let found: Mending
     try {
-      found = await mending(question, variants, {
-        margin,
-        signal: stop.signal,
-        onTrial: line.show,
-        ...(values.frontier !== undefined && { frontier: 9 }),
-      })
+      found = guide
+        ? await mendOn(question, variants, guide, settings)
+        : await mending(question, variants, settings)
     } catch (thrown) {
       if (thrown instanceof Stopped) return stop.exitCode ?? 130
       throw thrown
@@ -103,8 +117,15 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes; 2 bad input; 130
     if (values.json) console.log(honestJson({ ...found, chosen: undefined, ...(plan && { plan }) }))
     else console.log(mendText(model.name, precision, margin, found).join('\n'))
     if (found.type === 'mended') await keep(question, variants, found, plan!, planFile, margin, values)
-    return found.type === 'hopeless' ? 1 : 0
+    return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
+}
+
+/** What is searched on: TensorRT takes minutes for a trial, all others seconds. */
+function guideOf(question: Question, recipe: Recipe, name: string | undefined): Guide | undefined {
+  const { settings } = engineNamed(question.model, question.engine)
+  if (name === question.engine || (name === undefined && settings.engine !== 'tensorrt')) return undefined
+  return guideFor(question, recipe, name)
 }
 
 /** Writes what was asked for, and tells where it is. */

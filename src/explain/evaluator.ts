@@ -19,12 +19,17 @@ export interface SceneTrial {
 /** One set of precisions, run on every scene. */
 export type Trial = readonly SceneTrial[]
 
+export type Look = (loaded: Engine, onnx: string) => Promise<void>
+
 /** What trials are run on, whatever the engine. */
 export interface Evaluator {
   /** Of the engine with the FP32 network: trials under another say nothing here. */
   fingerprint(): Promise<Fingerprint>
-  /** Runs a network as a recipe makes it, or in FP32, on every scene, and holds it against the tolerance. */
-  evaluate(recipe: Recipe | 'fp32'): Promise<Trial>
+  /**
+   * Runs a network as a recipe makes it, or in FP32, on every scene, and holds it against the tolerance.
+   * @param look may look at the loaded engine, and at the ONNX that it loaded, before both are let go
+   */
+  evaluate(recipe: Recipe | 'fp32', look?: Look): Promise<Trial>
 }
 
 /** What is tried: every trial of one question has the same. */
@@ -47,11 +52,17 @@ export function engineEvaluator(question: Question, variants: Variants): Evaluat
   const emulated = variants.arithmetic === 'emulated'
   return {
     fingerprint: async () => withEngine(await request(), async ({ fingerprint }) => fingerprint),
-    async evaluate(recipe) {
-      if (recipe === 'fp32') return withEngine(await request(), judged)
+    async evaluate(recipe, look) {
+      const judgedAt = (file: string) => async (loaded: Engine) => {
+        const trial = await judged(loaded)
+        await look?.(loaded, file)
+        return trial
+      }
+      if (recipe === 'fp32') return withEngine(await request(), judgedAt(onnx))
       const path = await variants.write(recipe)
       try {
-        return await withEngineOnce({ ...(await request()), onnx: path, emulated, precision }, judged)
+        const made = { ...(await request()), onnx: path, emulated, precision }
+        return await withEngineOnce(made, judgedAt(path))
       } finally {
         rmSync(path, { force: true })
       }

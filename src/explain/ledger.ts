@@ -7,15 +7,15 @@ import type { Trial } from './evaluator.ts'
  * Remembers trials in a file, a line each, appended as soon as it is known. A search that asks for the same trials in the
  * same order goes on where it was killed, and loses at most the trial that was running.
  */
-export class Ledger {
+export class Ledger<Entry = Trial> {
   readonly #file: string
-  readonly #known = new Map<string, Trial>()
+  readonly #known = new Map<string, Entry>()
 
   constructor(file: string) {
     this.#file = file
     if (!existsSync(file)) return
     for (const line of readFileSync(file, 'utf8').split('\n')) {
-      const entry = parsed(line)
+      const entry = parsed<Entry>(line)
       if (entry) this.#known.set(entry.key, entry.trial)
     }
   }
@@ -24,11 +24,11 @@ export class Ledger {
     return this.#known.size
   }
 
-  get(key: string): Trial | undefined {
+  get(key: string): Entry | undefined {
     return this.#known.get(key)
   }
 
-  set(key: string, trial: Trial): void {
+  set(key: string, trial: Entry): void {
     this.#known.set(key, trial)
     mkdirSync(dirname(this.#file), { recursive: true })
     // begins with a new line: what a killed run left half-written stays a line of its own
@@ -37,9 +37,9 @@ export class Ledger {
 }
 
 /** A line that is not whole is no entry. */
-function parsed(line: string): { key: string; trial: Trial } | undefined {
+function parsed<Entry>(line: string): { key: string; trial: Entry } | undefined {
   try {
-    return line === '' ? undefined : (withNumbers(JSON.parse(line)) as { key: string; trial: Trial })
+    return line === '' ? undefined : (withNumbers(JSON.parse(line)) as { key: string; trial: Entry })
   } catch {
     return undefined
   }

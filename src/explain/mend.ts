@@ -1,8 +1,10 @@
 import { type Costs, nominalCosts, shapesOf } from './costs.ts'
 import type { Question, Worst } from './evaluator.ts'
 import { everywhere, type Level, type Levels, levelsOf } from './levels.ts'
+import type { NextBuild } from './next-build.ts'
 import { levelsAfter } from './search.ts'
 import { cheapest, type Survey, survey } from './survey.ts'
+import type { Builds } from './target.ts'
 import { Trials } from './trials.ts'
 import type { Unit } from './units.ts'
 import { isQuantized, type Variants } from './variants.ts'
@@ -26,14 +28,45 @@ export interface Point {
   /** Of what putting everything into FP32 costs: 0 as the recipe says, 1 in FP32. */
   cost: number
   worst: Worst
+  /** Median of an inference in milliseconds, where it was measured on the target. */
+  latency?: number
+}
+
+/** One set of nodes that was built on the target. */
+export interface BuiltSet {
+  /** `first` of the guide's; after one that `missed`; the `safest`; one that is cheaper, where there was `room`. */
+  why: Extract<NextBuild, { type: 'build' }>['why']
+  point: Point
+  /** What the guide, corrected by what was learned, let expect. */
+  expected: Worst
+}
+
+/** How an answer that another engine guided was confirmed on the target. */
+export interface Confirmation {
+  /** Name of the engine that guided; `emulation` on the CPU. */
+  guide: string
+  cost: Costs['type']
+  builds: Builds
+  sets: BuiltSet[]
+  notes: readonly string[]
 }
 
 /** What became of a search. Data: only bad input is an error. */
-export type Mending = { units: number; trials: { run: number; remembered: number }; fp32: Point } & (
+export type Mending = {
+  units: number
+  /** On the guide, where there is one. */
+  trials: { run: number; remembered: number }
+  /** Everything in FP32: on the target, or on the guide where it says already that nothing can pass. */
+  fp32: Point
+  /** Only where another engine guided. */
+  confirmation?: Confirmation
+} & (
   | { type: 'hopeless' }
   /** Nothing has to be done: the recipe as it is keeps the limits. */
   | { type: 'passes'; low: Point }
   | { type: 'mended'; low: Point; mended: Point; chosen: MendedUnit[]; frontier?: Point[] }
+  /** No set that was built passes; `best` came nearest. */
+  | { type: 'unconfirmed'; low: Point; best: Point; chosen: MendedUnit[]; frontier?: Point[] }
 )
 
 export interface MendOptions {

@@ -1,8 +1,8 @@
 import type { PlanFigure, PlannedNode, PrecisionPlan } from '../gate/precision-plan.ts'
 import { recipeText } from '../gate/recipe.ts'
 import { hashOnnx } from '../onnx/hash.ts'
-import type { Question, Worst } from './evaluator.ts'
-import type { MendedUnit, Mending } from './mend.ts'
+import type { Question } from './evaluator.ts'
+import type { MendedUnit, Mending, Point } from './mend.ts'
 import type { Variants } from './variants.ts'
 
 /** What mend found, as the file that the config takes. Pure but for the hash of the ONNX. */
@@ -12,6 +12,7 @@ export function planOf(
   found: Extract<Mending, { type: 'mended' }>,
   margin: number,
 ): PrecisionPlan {
+  const { confirmation, low, mended, fp32 } = found
   return {
     schemaVersion: 1,
     model: model.name,
@@ -26,11 +27,15 @@ export function planOf(
       margin,
       ...(tolerance && { within: tolerance }),
       trials: found.trials.run + found.trials.remembered,
+      ...(confirmation && {
+        guide: confirmation.guide,
+        builds: confirmation.builds.sets + confirmation.builds.ends,
+      }),
     },
-    before: figureOf(found.low.worst),
-    after: figureOf(found.mended.worst),
-    fp32: figureOf(found.fp32.worst),
-    cost: rounded(found.mended.cost),
+    before: figureOf(low),
+    after: figureOf(mended),
+    fp32: figureOf(fp32),
+    cost: rounded(mended.cost),
     nodes: found.chosen.flatMap(nodesOf),
   }
 }
@@ -51,8 +56,12 @@ function nodesOf({ unit, level, alone, sharedBy, cost }: MendedUnit): PlannedNod
   }))
 }
 
-function figureOf({ used, limit, scene }: Worst): PlanFigure {
-  return { used: Number.isFinite(used) ? rounded(used) : 'Infinity', limit, scene }
+function figureOf({ worst: { used, limit, scene }, latency }: Point): PlanFigure {
+  return {
+    used: Number.isFinite(used) ? rounded(used) : 'Infinity',
+    ...{ limit, scene },
+    ...(latency !== undefined && { latency: rounded(latency) }),
+  }
 }
 
 /** Four digits: a plan is read by people, and kept in version control. */

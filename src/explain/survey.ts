@@ -17,28 +17,22 @@ export interface SurveyOptions extends SensitivityOptions {
   floor: number
   /** The share that is used with these units alone in the format. */
   usedBy(units: readonly number[]): Promise<number>
-  /** The squared error of a product alone in the format but summed in FP32, given that of the unit alone. */
-  rounding(unit: number, alone: number): Promise<number>
-  /** The squared error that summing in the format adds to what was found of a unit alone, where that was not seen. */
-  unseenSums?(unit: number, alone: number): number
+  /** The squared error of a product alone in the format but summed in FP32. */
+  rounding(unit: number): Promise<number>
 }
 
 /** Finds what each unit costs, and orders the steps out of the format: those first that take off most for their cost. */
 export async function survey(
   units: readonly Unit[],
-  { costs, floor, usedBy, rounding, unseenSums = () => 0, ...options }: SurveyOptions,
+  { costs, floor, usedBy, rounding, ...options }: SurveyOptions,
 ): Promise<Survey> {
   const found = await sensitivity(units.length, usedBy, floor, options)
-  const alone = squares(found, units.length)
   const sum = new Map<number, number>()
-  // of a group that was not told apart the whole is known, and that holds sums already where they are seen
-  for (const { units: members } of found.groups)
-    for (const unit of members)
-      if (units[unit]!.sums && (members.length === 1 || unseenSums(unit, 1) > 0))
-        sum.set(unit, await rounding(unit, alone[unit]!))
-  const low = alone.map((squared, unit) => squared + unseenSums(unit, squared))
-  const steps = stepsOf(units, { low, sum, cost: costs.more })
-  return { units, found, steps }
+  for (const { units: members } of found.groups) {
+    const [unit] = members
+    if (members.length === 1 && units[unit!]!.sums) sum.set(unit!, await rounding(unit!))
+  }
+  return { units, found, steps: stepsOf(units, { low: squares(found, units.length), sum, cost: costs.more }) }
 }
 
 /** A cheap set that passes: as few of the first steps as are needed, then back what is not needed after all. */
@@ -58,7 +52,7 @@ export async function cheapest(
 }
 
 /** Each unit's squared error alone; units of one group have equal parts of the group's. */
-function squares({ groups }: Sensitivity, count: number): number[] {
+export function squares({ groups }: Sensitivity, count: number): number[] {
   const all = new Array<number>(count).fill(0)
   for (const { units, used } of groups) for (const unit of units) all[unit] = used ** 2 / units.length
   return all

@@ -22,7 +22,7 @@ export class Stopped extends Error {}
 /** Raised when the same question would be answered otherwise, by a fix of depthgate: old ledgers are then left alone. */
 const edition = 1
 
-interface TrialOptions {
+export interface TrialOptions {
   signal?: AbortSignal
   onTrial?: (worst: Worst, run: number) => void
 }
@@ -92,10 +92,12 @@ export class Trials {
   }
 }
 
-function ledgerFile(
+/** The file of everything that one question was answered by, on one engine. */
+export function ledgerFile(
   { model, precision, scenes, tolerance }: Question,
   { base, arithmetic }: Variants,
   fingerprint: Fingerprint,
+  kind = '',
 ): string {
   const key = honestLine([
     edition,
@@ -108,5 +110,9 @@ function ledgerFile(
     scenes,
     sha256File(join(model.golden.folder, 'manifest.json')),
   ])
-  return join(model.root, '.depthgate/mend', `${model.name}-${precision}-${sha256(key).slice(0, 16)}.jsonl`)
+  return join(
+    model.root,
+    '.depthgate/mend',
+    `${model.name}-${precision}-${kind}${sha256(key).slice(0, 16)}.jsonl`,
+  )
 }

@@ -9,7 +9,12 @@ const text = { type: 'string', minLength: 1 } as const
 const share = { anyOf: [{ type: 'number', minimum: 0 }, { const: 'Infinity' }] } as const
 const worst = {
   type: 'object',
-  properties: { used: share, limit: text, scene: text },
+  properties: {
+    used: share,
+    limit: text,
+    scene: text,
+    latency: { type: 'number', minimum: 0, description: 'median of an inference, in milliseconds' },
+  },
   required: ['used', 'limit', 'scene'],
   additionalProperties: false,
 } as const
@@ -36,6 +41,8 @@ export const precisionPlanSchema = {
         margin: { type: 'number', minimum: 0, exclusiveMaximum: 1 },
         within: { type: 'object' },
         trials: { type: 'integer', minimum: 0 },
+        guide: text,
+        builds: { type: 'integer', minimum: 0 },
       },
       required: ['engine', 'arithmetic', 'scenes', 'margin', 'trials'],
       additionalProperties: false,

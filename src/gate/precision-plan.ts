@@ -17,6 +17,8 @@ export interface PlanFigure {
   /** Output and metric, such as `depth absRel`. */
   limit: string
   scene: string
+  /** Median of an inference on the engine in milliseconds, where it was timed. */
+  latency?: number
 }
 
 /** One node that is not computed as the precision says. */
@@ -48,6 +50,10 @@ export interface PrecisionPlan {
     margin: number
     within?: object
     trials: number
+    /** The engine that the search ran on, where the other one only confirmed. */
+    guide?: string
+    /** Networks that the engine built for it. */
+    builds?: number
   }
   before: PlanFigure
   after: PlanFigure

@@ -1,5 +1,5 @@
 import colors from 'picocolors'
-import type { MendedUnit, Mending, Point } from '../explain/mend.ts'
+import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
 import { chart } from './chart.ts'
 import { costText, nameOf, shortened } from './explain-text.ts'
 import { table } from './table.ts'
@@ -7,9 +7,12 @@ import { percent, worstText } from './trial-line.ts'
 
 /** What mend found, in 80 columns. */
 export function mendText(model: string, precision: string, margin: number, found: Mending): string[] {
-  const trials = colors.dim(
-    `${found.trials.run} trials run, ${found.trials.remembered} known from before; ${found.units} units of nodes`,
-  )
+  const { run, remembered } = found.trials
+  const guided = found.confirmation ? ` on ${found.confirmation.guide}` : ''
+  const trials = [
+    colors.dim(`${run} trials run${guided}, ${remembered} known from before; ${found.units} units of nodes`),
+    ...buildsText(found.confirmation),
+  ]
   const wanted = margin > 0 ? `every limit with a margin of ${percent(margin)}` : 'every limit'
   switch (found.type) {
     case 'hopeless':
@@ -19,33 +22,83 @@ export function mendText(model: string, precision: string, margin: number, found
         found.fp32.worst.used > 1
           ? `Is the golden of this network? See: depthgate gate --model ${model} --precision fp32 --attribute`
           : 'Ask for less of a margin, or widen that limit',
-        trials,
+        ...trials,
       ]
     case 'passes':
       return [
         colors.green(`${model}: nothing to mend, ${precision} keeps ${wanted} as it is`),
         `all in ${precision}  ${worstText(found.low.worst)}`,
-        trials,
+        ...trials,
       ]
     case 'mended':
       return [
         colors.green(`${model} at ${precision} keeps ${wanted} with ${chosenText(found.mended)}`),
         '',
-        ...table(
-          [
-            ['', 'cost', 'most used limit'].map(text => colors.dim(text)),
-            pointRow(`all in ${precision}`, found.low),
-            pointRow('mended', found.mended),
-            pointRow('all in FP32', found.fp32),
-          ],
-          ['left', 'right', 'left'],
-        ),
+        ...pointTable(precision, [['mended', found.mended]], found),
         '',
         ...chosenTable(precision, found.chosen),
         '',
-        trials,
+        ...trials,
+      ]
+    case 'unconfirmed':
+      return [
+        colors.red(`${model} at ${precision}: no set of nodes was confirmed to keep ${wanted}.`),
+        ...(found.best.nodes === 0 || found.best.cost < 1
+          ? [`The best reached, with ${chosenText(found.best)}: ${worstText(found.best.worst)}`]
+          : []),
+        'FP32 as a whole keeps it. Ask for less of a margin, widen that limit, or name another guide',
+        '',
+        ...pointTable(precision, [['best', found.best]], found),
+        '',
+        ...trials,
       ]
   }
+}
+
+/** How many builds an answer took, and what each of its sets came to. */
+function buildsText(confirmation: Confirmation | undefined): string[] {
+  if (!confirmation) return []
+  const { builds, sets, notes, cost } = confirmation
+  const fresh = builds.fresh === 0 ? 'none now' : `${builds.fresh} now, in ${builds.seconds.toFixed(0)} s`
+  return [
+    ...sets.map(({ why, point, expected }, i) =>
+      colors.dim(
+        `build ${i + 1} (${whyText[why]}): ${percent(point.worst.used)}, expected ${percent(expected.used)}, at a cost of ${percent(point.cost)}`,
+      ),
+    ),
+    colors.dim(
+      `builds: ${builds.sets} + ${builds.ends} for the ends${builds.frontier > 0 ? ` + ${builds.frontier} for the frontier` : ''}; ${fresh}`,
+    ),
+    ...(cost === 'nominal' && builds.ends === 2
+      ? [colors.dim('cost: nominal, for want of times of layers')]
+      : []),
+    ...new Set(notes),
+  ]
+}
+
+const whyText = {
+  first: 'as guided',
+  missed: 'after a miss',
+  safest: 'the safest',
+  room: 'cheaper, as there was room',
+} as const
+
+/** Both ends and what was found between them. */
+function pointTable(
+  precision: string,
+  between: readonly [name: string, point: Point][],
+  { low, fp32 }: { low: Point; fp32: Point },
+): string[] {
+  const points: [string, Point][] = [[`all in ${precision}`, low], ...between, ['all in FP32', fp32]]
+  const timed = points.some(([, { latency }]) => latency !== undefined)
+  const head = ['', ...(timed ? ['latency'] : []), 'cost', 'most used limit'].map(text => colors.dim(text))
+  const rows = points.map(([name, { cost, worst, latency }]) => [
+    name,
+    ...(timed ? [latency === undefined ? '' : `${latency.toPrecision(3)} ms`] : []),
+    percent(cost),
+    worstText(worst),
+  ])
+  return table([head, ...rows], ['left', ...(timed ? (['right'] as const) : []), 'right', 'left'])
 }
 
 function chosenText({ nodes, sums }: Point): string {
@@ -54,10 +107,6 @@ function chosenText({ nodes, sums }: Point): string {
     ...(sums > 0 ? [`${sums} ${sums === 1 ? 'product' : 'products'} summed in FP32`] : []),
   ]
   return parts.join(' and ')
-}
-
-function pointRow(name: string, { cost, worst }: Point): string[] {
-  return [name, percent(cost), worstText(worst)]
 }
 
 function chosenTable(precision: string, chosen: readonly MendedUnit[]): string[] {

@@ -67,10 +67,9 @@ function toldLayers(inspection: unknown): Told[] {
 
 /** Nodes of the ONNX that a layer does the work of: its metadata names them, else its name joins theirs. */
 function namedNodes({ Metadata = '', Name = '' }: Told): string[] {
-  // "[ONNX Layer: /a]" one behind another, with separators of ASCII between some; a name may hold brackets itself
-  const named = Metadata.split(/[\x1e\x1f]|(?<=\])(?=\[ONNX Layer: )/).flatMap(
-    part => /\[ONNX Layer: (.*)\]/.exec(part)?.[1] ?? [],
-  )
+  // "[ONNX Layer: /a]" one behind another, with a separator between; a name may hold brackets itself
+  const [, ...parts] = Metadata.split('[ONNX Layer: ')
+  const named = parts.map(part => part.slice(0, part.lastIndexOf(']')))
   return named.length > 0 ? [...new Set(named)] : Name.split(' + ')
 }
 

@@ -1,0 +1,166 @@
+import { DepthgateError } from '../base/errors.ts'
+import { sha256 } from '../base/files.ts'
+import type { Engine, Fingerprint } from '../engines/engine.ts'
+import { statistics } from '../engines/statistics.ts'
+import { readInput } from '../golden/store.ts'
+import { hashOnnx } from '../onnx/hash.ts'
+import { readModel } from '../onnx/model.ts'
+import { type Evaluator, engineEvaluator, type Question, type Trial, worstOfTrial } from './evaluator.ts'
+import { type LayerMap, layerMap, nodeTimes } from './layer-map.ts'
+import { Ledger } from './ledger.ts'
+import { everywhere, isFull, type Levels, levelsText, recipeFor } from './levels.ts'
+import { servedPlaces } from './served.ts'
+import { ledgerFile, Stopped, type TrialOptions } from './trials.ts'
+import type { Unit } from './units.ts'
+import type { Variants } from './variants.ts'
+
+/** A set of levels as the target ran it. */
+export interface Measured {
+  trial: Trial
+  /** Median of an inference in milliseconds, where the engine can be timed. */
+  latency?: number
+  /** Milliseconds by place, where layers were timed. */
+  times?: Readonly<Record<string, number>>
+  /** Seconds that the engine took to build it. */
+  buildSeconds?: number
+}
+
+/** What was built for one answer. */
+export interface Builds {
+  /** Sets of nodes that were tried. */
+  sets: number
+  /** Everything as the recipe says, and everything in FP32. */
+  ends: number
+  /** Points of a frontier. */
+  frontier: number
+  /** Of all those what this run had to build; the rest was known. */
+  fresh: number
+  /** What those took. */
+  seconds: number
+}
+
+export interface TargetOptions extends TrialOptions {
+  /** What a node costs nominally, by its place: the weight by which a layer's time is given to its nodes. */
+  weightOf(place: string): number
+}
+
+/**
+ * The engine that an answer is for. Networks are built there, judged, and timed; each is remembered in a file, so that the
+ * same question builds nothing twice, whatever happens in the middle.
+ */
+export class Target {
+  readonly builds: Builds = { sets: 0, ends: 0, frontier: 0, fresh: 0, seconds: 0 }
+  /** What a reader must know, such as why layers could not be timed. */
+  readonly notes: string[] = []
+  readonly #question: Question
+  readonly #units: readonly Unit[]
+  readonly #variants: Variants
+  readonly #evaluator: Evaluator
+  readonly #options: TargetOptions
+  readonly #asked = new Set<string>()
+  #ledger: Ledger<Measured> | undefined
+  #run = 0
+
+  constructor(question: Question, units: readonly Unit[], variants: Variants, options: TargetOptions) {
+    this.#question = question
+    this.#units = units
+    this.#variants = variants
+    this.#evaluator = engineEvaluator(question, variants)
+    this.#options = options
+  }
+
+  /** Everything as the recipe says. It is loaded each time: its engine tells which memory of earlier runs holds. */
+  async low(): Promise<Measured> {
+    const levels = everywhere(this.#units, 'low')
+    let fingerprint: Fingerprint | undefined
+    const measured = await this.#measure(levels, true, loaded => {
+      fingerprint = loaded.fingerprint
+    })
+    const { onnx } = this.#question
+    this.#ledger = new Ledger(
+      ledgerFile(this.#question, this.#variants, { ...fingerprint!, onnx: hashOnnx(onnx) }, 'built-'),
+    )
+    this.#count(levels, 'ends')
+    return measured
+  }
+
+  /** A set of levels; `low` comes first. */
+  async measure(levels: Levels, what: 'sets' | 'ends' | 'frontier'): Promise<Measured> {
+    const key = sha256(levelsText(levels)).slice(0, 32)
+    const known = this.#ledger!.get(key)
+    const measured = known ?? (await this.#measure(levels, what === 'ends'))
+    if (!known) this.#ledger!.set(key, measured)
+    this.#count(levels, what)
+    return measured
+  }
+
+  #count(levels: Levels, what: 'sets' | 'ends' | 'frontier'): void {
+    const key = levelsText(levels)
+    if (!this.#asked.has(key)) this.builds[what]++
+    this.#asked.add(key)
+  }
+
+  async #measure(levels: Levels, end: boolean, see?: (loaded: Engine) => void): Promise<Measured> {
+    const { signal, onTrial } = this.#options
+    if (signal?.aborted) throw new Stopped()
+    const found: Omit<Measured, 'trial'> = {}
+    const recipe = isFull(levels) ? 'fp32' : recipeFor(this.#units, levels, this.#variants.base)
+    const trial = await this.#evaluator.evaluate(recipe, async (loaded, onnx) => {
+      see?.(loaded)
+      const { plan } = loaded
+      if (plan?.buildSeconds !== undefined) found.buildSeconds = plan.buildSeconds
+      if (plan?.fresh) {
+        this.builds.fresh++
+        this.builds.seconds += plan.buildSeconds ?? 0
+      }
+      await this.#attempt('timed', async () => {
+        const latency = await this.#latency(loaded)
+        if (latency !== undefined) found.latency = latency
+      })
+      if (end && loaded.profile)
+        await this.#attempt('timed layer by layer', async () => {
+          const map = await profiled(this.#question, loaded, onnx)
+          found.times = Object.fromEntries(nodeTimes(map, this.#options.weightOf))
+        })
+    })
+    onTrial?.(worstOfTrial(trial), ++this.#run)
+    return { trial, ...found }
+  }
+
+  /** Times are worth having, but a network that cannot be timed was judged all the same. */
+  async #attempt(what: string, time: () => Promise<void>): Promise<void> {
+    try {
+      await time()
+    } catch (thrown) {
+      if (!(thrown instanceof DepthgateError)) throw thrown
+      this.notes.push(`could not be ${what}: ${thrown.message}`)
+    }
+  }
+
+  /** As `bench` does it: the faster of single launches and one CUDA graph. */
+  async #latency({ time, fingerprint }: Engine): Promise<number | undefined> {
+    if (!time) return undefined
+    const { model, scenes } = this.#question
+    const tensor = readInput(model.golden, scenes[0]!)
+    const settings = { warmup: 0.2, seconds: 0.5, transfers: 'none' } as const
+    const { median } = statistics(await time(tensor, { ...settings, graph: false }))
+    if (fingerprint.engine !== 'tensorrt') return median
+    try {
+      return Math.min(median, statistics(await time(tensor, { ...settings, graph: true })).median)
+    } catch (thrown) {
+      if (thrown instanceof DepthgateError) return median
+      throw thrown
+    }
+  }
+}
+
+/** Times the layers of a loaded plan on the first scene, and finds the nodes of the FP32 network that each stands for. */
+export async function profiled(
+  { model, onnx, precision, scenes }: Question,
+  loaded: Engine,
+  variant: string,
+): Promise<LayerMap> {
+  const times = await loaded.profile!(readInput(model.golden, scenes[0]!), { warmup: 5, runs: 25 })
+  const places = servedPlaces(readModel(onnx).graph!, readModel(variant).graph!)
+  return layerMap(variant === onnx ? 'fp32' : precision, times, places)
+}

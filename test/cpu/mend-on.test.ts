@@ -1,0 +1,97 @@
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { releaseEngines } from '../../src/engines/pool.ts'
+import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
+import { guideFor } from '../../src/explain/guide.ts'
+import type { Mending, MendOptions } from '../../src/explain/mend.ts'
+import { mendOn } from '../../src/explain/mend-on.ts'
+import { planOf } from '../../src/explain/plan-of.ts'
+import { Stopped } from '../../src/explain/trials.ts'
+import { variantsOf } from '../../src/explain/variants.ts'
+import { findModel, loadConfig } from '../../src/gate/config.ts'
+import { planRecipe } from '../../src/gate/precision-plan.ts'
+import type { ReducedRecipe } from '../../src/gate/recipe.ts'
+import type { Tolerance } from '../../src/gate/tolerance.ts'
+import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+
+afterAll(releaseEngines)
+
+const margin = 0.1
+/** The engine that is to be confirmed on sums in FP16, as kernels of a GPU may; the guide only rounds. */
+const onTarget: ReducedRecipe = { accumulate: 'fp16' }
+
+function questionOf(trap: string, tolerance?: Tolerance): Question {
+  const folder = temporaryFolder()
+  const from = join(repo, 'fixtures/networks', trap)
+  cpSync(join(from, 'net.onnx'), join(folder, 'net.onnx'))
+  cpSync(join(from, 'golden'), join(folder, 'golden'), { recursive: true })
+  writeConfig(folder, { models: { net: { onnx: 'net.onnx', golden: 'golden' } } })
+  return {
+    model: findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net'),
+    ...{ onnx: join(folder, 'net.onnx'), precision: 'fp16', engine: 'cpu', scenes: ['slopes'] },
+    ...(tolerance && { tolerance }),
+  }
+}
+
+function guided(question: Question, recipe = onTarget, options: Partial<MendOptions> = {}): Promise<Mending> {
+  return mendOn(question, variantsOf(question, recipe), guideFor(question, {}), { margin, ...options })
+}
+
+test('what the guide does not see is learned from the target, and mended within three sets', async () => {
+  const question = questionOf('long-sums')
+  const found = await guided(question)
+  if (found.type !== 'mended') throw new Error(found.type)
+  const { builds, sets, guide } = found.confirmation!
+  expect(guide).toBe('emulation')
+  expect(builds).toMatchObject({ ends: 2, sets: sets.length, frontier: 0 })
+  expect(sets.length).toBeLessThanOrEqual(3)
+  expect(found.low.worst.used).toBeGreaterThan(1)
+  expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)
+
+  // the plan, by the gate's own path, keeps on the target what it says
+  const plan = planOf(question, variantsOf(question, onTarget), found, margin)
+  expect(plan.nodes.map(({ name }) => name)).toContain('/MatMul')
+  expect(plan.made).toMatchObject({ guide: 'emulation', builds: sets.length + 2 })
+  const { recipe } = planRecipe(plan, question.onnx, 'plan')
+  const { evaluate } = engineEvaluator(question, variantsOf(question, onTarget))
+  expect(worstOfTrial(await evaluate(recipe)).used).toBeCloseTo(found.mended.worst.used, 6)
+})
+
+test('a tighter tolerance, where rounding and sums both matter', async () => {
+  const found = await guided(questionOf('long-sums', { absRel: 1e-4 }), onTarget, { frontier: 4 })
+  if (found.type !== 'mended') throw new Error(found.type)
+  expect(found.confirmation!.sets.length).toBeLessThanOrEqual(3)
+  expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)
+  expect(found.mended.cost).toBeLessThan(1)
+  const costs = found.frontier!.map(({ cost }) => cost)
+  expect([costs[0], costs.at(-1)]).toEqual([0, 1])
+  expect(found.confirmation!.builds.frontier).toBeGreaterThan(0)
+})
+
+test('what the target keeps as it is needs one build; what FP32 misses there none', async () => {
+  expect(await guided(questionOf('benign'), {})).toMatchObject({
+    type: 'passes',
+    confirmation: { builds: { ends: 1, sets: 0 }, sets: [] },
+  })
+  const hopeless = await guided(questionOf('export-constant'), {})
+  expect(hopeless.type).toBe('hopeless')
+  expect(hopeless.confirmation).toBeUndefined()
+})
+
+test('stopped in the middle it goes on: nothing is built twice but what says where memory lies', async () => {
+  const question = questionOf('long-sums')
+  const stop = new AbortController()
+  let run = 0
+  const stopping = guided(question, onTarget, {
+    signal: stop.signal,
+    onTrial: () => {
+      if (++run === 12) stop.abort()
+    },
+  })
+  await expect(stopping).rejects.toThrow(Stopped)
+  const [first, again] = [await guided(question), await guided(question)]
+  expect(first.trials.remembered).toBeGreaterThan(5)
+  expect(again.trials.run).toBe(0)
+  expect(again).toMatchObject({ type: 'mended', mended: (first as { mended: object }).mended })
+})

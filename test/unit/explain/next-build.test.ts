@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { type Attempt, nextBuild } from '../../../src/explain/next-build.ts'
+
+const target = 0.9
+const set = (used: number, cost: number): Attempt => ({ used, cost })
+const why = (...attempts: Attempt[]) => {
+  const next = nextBuild(attempts, target)
+  return next.type === 'build' ? next.why : next
+}
+
+test.each([
+  [[], 'first'],
+  [[set(1.4, 0.2)], 'missed'],
+  [[set(Number.POSITIVE_INFINITY, 0.2), set(1.1, 0.3)], 'safest'],
+  [[set(1.4, 0.2), set(1.1, 0.3), set(1.01, 0.6)], { type: 'unconfirmed', best: 2 }],
+  [[set(1.4, 0.2), set(0.95, 0.3), set(1.01, 0.6)], { type: 'unconfirmed', best: 1 }],
+  // just within, and with a margin that is worth no further build
+  [[set(0.9, 0.2)], { type: 'confirmed', attempt: 0 }],
+  [[set(1.4, 0.2), set(0.3, 0.5)], { type: 'confirmed', attempt: 1 }],
+  // much room: one more build for a cheaper set, and the cheaper of those that pass
+  [[set(0.3, 0.5)], 'room'],
+  [[set(0.3, 0.5), set(0.8, 0.2)], { type: 'confirmed', attempt: 1 }],
+  [[set(0.3, 0.5), set(1.2, 0.2)], { type: 'confirmed', attempt: 0 }],
+] as const)('after %j: %j', (attempts, next) => {
+  expect(why(...attempts)).toEqual(next)
+})
+
+test('no more than the limit is built, and what is safest asks for more than what missed', () => {
+  expect(nextBuild([set(2, 0.1)], target, 1)).toEqual({ type: 'unconfirmed', best: 0 })
+  expect(nextBuild([set(0.1, 0.5)], target, 1)).toEqual({ type: 'confirmed', attempt: 0 })
+  const caution = (...attempts: Attempt[]) => {
+    const next = nextBuild(attempts, target)
+    return next.type === 'build' ? next.cautions[0]! : 0
+  }
+  const missed = set(2, 0.1)
+  expect(caution()).toBeLessThan(caution(missed))
+  expect(caution(missed)).toBeLessThan(caution(missed, missed))
+})
