@@ -5,12 +5,16 @@ import os
 from pathlib import Path
 
 
-def write_json(path, value):
+def write_bytes(path, data):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1) + "\n")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(data)
     os.replace(part, path)
+
+
+def write_json(path, value):
+    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def read_json(path):

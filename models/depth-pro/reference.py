@@ -1,13 +1,15 @@
 """Goldens from PyTorch in FP32, and PyTorch's own rows of the table: FP32, TF32, FP16, BF16.
 
-    python3 reference.py WORK [--device cuda] [--small]
+    python3 reference.py WORK [--device cuda] [--small] [--host]
 
-WORK/golden.npz (inputs, inverse, fov), WORK/stats.json (is the golden worth comparing with?), WORK/rows/pytorch-*.json.
+WORK/host.json; WORK/golden.npz (inputs, inverse, fov), WORK/stats.json (is the golden worth comparing with?),
+WORK/rows/pytorch-*.json, but not those that are there.
 """
 
 import argparse
 import time
 from copy import deepcopy
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from files import write_json
 from losses import losses
 from network import MEAN, SIZE, SMALL_SIZE, STD, depth_pro, small
 from scenes import NAMES, inputs
-from timing import gpu_state, time_on
+from timing import gpu, time_on
 
 FORMATS = {"fp32": (torch.float32, False), "tf32": (torch.float32, True), "fp16": (torch.float16, False), "bf16": (torch.bfloat16, False)}
 
@@ -52,6 +54,7 @@ def main():
     parser.add_argument("work", type=Path)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--small", action="store_true", help="a small network, to try the scripts")
+    parser.add_argument("--host", action="store_true", help="write host.json only")
     options = parser.parse_args()
     (options.work / "rows").mkdir(parents=True, exist_ok=True)
     begun = time.time()
@@ -60,9 +63,10 @@ def main():
         print(f"{time.time() - begun:6.1f} s  {text}", flush=True)
 
     cuda = options.device == "cuda"
-    state = gpu_state(("name", "driver_version", "clocks.max.sm"))
-    write_json(options.work / "host.json", {"GPU": torch.cuda.get_device_name() if cuda else options.device, **state, "torch": torch.__version__})
-
+    host = {"GPU": torch.cuda.get_device_name(), "driver": gpu().driver()} if cuda else {"GPU": options.device}
+    write_json(options.work / "host.json", {**host, "torch": torch.__version__})
+    if options.host:
+        return
     network = (small() if options.small else depth_pro()).to(options.device)
     say(f"{sum(each.numel() for each in network.parameters()):,} parameters")
     images = inputs(SMALL_SIZE if options.small else SIZE, MEAN, STD)
@@ -77,16 +81,20 @@ def main():
         for name, each in stats.items():
             say(f"{name}: {each}")
         for name, (dtype, tf32) in FORMATS.items():
+            file = options.work / f"rows/pytorch-{name}.json"
+            if file.exists():
+                continue
             allow_tf32(tf32)
             # a copy, so that no format is rounded from another
             reduced = network if dtype == torch.float32 else deepcopy(network).to(dtype)
             images = on_device.to(dtype)
-            row = {"engine": "PyTorch", "losses": losses(golden, run(reduced, images))}
+            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            row = {"engine": f"PyTorch {torch.__version__}", "at": now, "losses": losses(golden, run(reduced, images))}
             if cuda:
                 torch.cuda.reset_peak_memory_stats()
                 row["plain"] = time_on(torch.cuda.Stream(), lambda: reduced(images[:1]))
                 row["deviceMB"] = round(torch.cuda.max_memory_allocated() / 1e6)
-            write_json(options.work / f"rows/pytorch-{name}.json", row)
+            write_json(file, row)
             say(f"{name}: {row}")
 
 

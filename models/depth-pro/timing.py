@@ -1,11 +1,17 @@
 """Times GPU work by CUDA events on the stream that does it, and says how the GPU was meanwhile."""
 
-import subprocess
+import sys
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "src/engines/worker"))
+
+from depthgate_worker.driver import Device  # noqa: E402
+from depthgate_worker.nvml import Nvml  # noqa: E402
+
 WARM, RUNS, SECONDS = 5, 20, 4.0
-STATE = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw")
 
 
 def time_on(stream, work, runs=RUNS, seconds=SECONDS):
@@ -38,16 +44,10 @@ def under_load(work):
     """Clocks of an idle GPU say nothing: they are read while inferences are under way."""
     for _ in range(3):
         work()
-    return gpu_state()
+    return gpu().state()
 
 
-def gpu_state(fields=STATE):
-    """What nvidia-smi answers, by field; empty where it is not there."""
-    try:
-        ran = subprocess.run(
-            ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits", "-i", "0"],
-            capture_output=True, text=True, timeout=20,
-        )
-        return dict(zip(fields, [each.strip() for each in ran.stdout.splitlines()[0].split(",")]))
-    except (OSError, IndexError, subprocess.TimeoutExpired):
-        return {}
+@cache
+def gpu():
+    """Clocks, temperature, power and driver of the first GPU that this process sees."""
+    return Nvml(Device(0).bus())
