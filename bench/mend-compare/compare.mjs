@@ -1,5 +1,5 @@
 // Runs every method on every network and writes OUT/results.json after each row.
-//   node compare.mjs --work WORK --out OUT [--only NAME …] [--seconds 540] [--engine trt|cpu] [--python PROGRAM]
+//   node compare.mjs --work WORK --out OUT [--only NAME …] [--seconds 540] [--engine trt|cpu] [--python PROGRAM] [--guide cuda]
 // `traps` names all trap networks. DEPTHGATE_LEVEL is TensorRT's optimisation level, the same for all. Called again with the
 // same WORK and OUT it goes on where it stopped. --again measures the rows that are there once more, with nothing beside.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -20,12 +20,13 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '540' },
     engine: { type: 'string', default: 'trt' },
     python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
+    guide: { type: 'string' },
     again: { type: 'boolean', default: false },
   },
 })
 const [work, out] = [resolve(values.work), resolve(values.out)]
 const level = process.env.DEPTHGATE_LEVEL === undefined ? undefined : Number(process.env.DEPTHGATE_LEVEL)
-const options = { engine: values.engine, python: values.python, level }
+const options = { engine: values.engine, python: values.python, guide: values.guide, level }
 const begun = performance.now()
 const elapsed = () => (performance.now() - begun) / 1000
 const left = () => Number(values.seconds) - elapsed()
@@ -113,7 +114,7 @@ async function built(name, methods, found, timing) {
     configured(networks[name], found[method].model, results.tolerances[name]),
   ])
   const cache = { timingCache: join(work, name, 'timing.cache') }
-  writeProject(folder, Object.fromEntries(models), engineSettings(options, cache))
+  writeProject(folder, Object.fromEntries(models), { trt: engineSettings(options, cache) })
   const log = join(folder, `${slugs.join('-').slice(0, 60)}.log`)
   const rows = await bench(folder, networks[name], slugs, { log, timing, limit: limitOf(name, 'build') })
   return methods.map((method, i) => [method, rows[i]])
@@ -129,7 +130,7 @@ async function searchFor(name, method) {
   writeProject(
     folder,
     { [name]: configured(network, found.model ?? { onnx: network.named }, tolerance) },
-    engine,
+    { trt: engine },
   )
   const about = { log: join(folder, 'bench.log'), timing: timed, limit: limitOf(name, 'build') }
   const [row] = await bench(folder, network, [name], about)

@@ -34,7 +34,7 @@ export const searches = { mend, Polygraphy: polygraphy }
 /** depthgate's own conversion. */
 async function converted({ name, network, folder, limit, options }, recipe) {
   const model = { onnx: network.named, recipes: { fp16: recipe } }
-  writeProject(folder, { [name]: configured(network, model) }, engineSettings(options))
+  writeProject(folder, { [name]: configured(network, model) }, { trt: engineSettings(options) })
   const [onnx, log] = [join(folder, 'made.onnx'), join(folder, 'convert.log')]
   const command = [process.execPath, cli, 'convert', '--model', name, '-o', onnx]
   const { code, seconds } = await run(command, { cwd: folder, log, limit })
@@ -81,26 +81,62 @@ async function peer({ network, folder, limit, options }, arguments_) {
 /** depthgate's own, without a margin, since the others have none. */
 async function mend({ name, network, folder, limit, tolerance, options }) {
   const model = { onnx: network.named }
-  const engine = engineSettings(options, timingCache(folder))
-  writeProject(folder, { [name]: configured(network, model, tolerance) }, engine)
+  const engines = { trt: engineSettings(options, timingCache(folder)), ...guides[options.guide] }
+  writeProject(folder, { [name]: configured(network, model, tolerance) }, engines)
   const scenes = network.scenes.flatMap(scene => ['--scene', scene])
   const log = join(folder, 'mend.log')
-  const search = ['mend', name, '--engine', 'trt', '--margin', '0', '--json', '-o', 'mended.onnx', ...scenes]
-  const command = [process.execPath, cli, ...search, '--plan', 'plan.json']
-  const { code, output, seconds } = await run(command, { cwd: folder, log, limit })
-  const built = plansIn(folder)
-  if (code !== 0 && code !== 1) return { ...failure(code, log, limit, seconds), builds: built }
-  const told = JSON.parse(output)
-  const builds = told.builds ?? built
-  const trials = told.trials && `${told.trials.run} trials on the CPU`
-  if (told.type === 'hopeless')
-    return { failed: 'says that no set of nodes passes: FP32 itself fails', builds, seconds }
-  if (told.type === 'passes') {
-    const plain = { model: { ...model, recipes: { fp16: {} } }, onnx: network.plain }
-    return { ...plain, builds, seconds, note: 'says that nothing is needed' }
+  const guide = options.guide === undefined ? [] : ['--guide', options.guide]
+  const command = [
+    process.execPath,
+    cli,
+    'mend',
+    name,
+    '--engine',
+    'trt',
+    ...guide,
+    '--margin',
+    '0',
+    ...scenes,
+  ]
+  const files = ['--plan', 'plan.json', '-o', 'mended.onnx', '--json']
+  // emulation on a GPU wants FP32 kernels; TensorRT is told by its builder, whatever stands there
+  const env = options.guide === 'cuda' ? { NVIDIA_TF32_OVERRIDE: '0' } : {}
+  const { code, output, seconds } = await run([...command, ...files], { cwd: folder, log, limit, env })
+  if (code !== 0 && code !== 1) return { ...failure(code, log, limit, seconds), builds: plansIn(folder) }
+  return { ...answer(JSON.parse(output), network, folder), seconds }
+}
+
+/** Engines beside TensorRT that mend can be guided by; without one it is emulation on the CPU. */
+const guides = { cuda: { cuda: { engine: 'onnxruntime', provider: 'cuda' } } }
+
+/** What mend says, as something to build. */
+function answer(told, network, folder) {
+  const { sets = 0, ends = 0 } = told.confirmation?.builds ?? {}
+  const about = { builds: sets + ends }
+  const base = { onnx: network.named }
+  switch (told.type) {
+    case 'hopeless':
+      return { ...about, failed: 'says that no set of nodes passes: FP32 itself fails' }
+    case 'unconfirmed':
+      return {
+        ...about,
+        failed: `found none that passes; the best uses ${told.best.worst.used.toFixed(2)} of its limit`,
+      }
+    case 'passes':
+      return {
+        ...about,
+        model: { ...base, recipes: { fp16: {} } },
+        onnx: network.plain,
+        note: 'says that nothing is needed',
+      }
+    case 'mended':
+      return {
+        ...about,
+        model: { ...base, recipes: { fp16: join(folder, 'plan.json') } },
+        onnx: join(folder, 'mended.onnx'),
+        note: `${told.trials.run} trials of the guide; ${sets} builds of sets, ${ends} of the ends`,
+      }
   }
-  const recipes = { fp16: join(folder, 'plan.json') }
-  return { model: { ...model, recipes }, onnx: join(folder, 'mended.onnx'), builds, seconds, note: trials }
 }
 
 /** Every build leaves a plan, since the folder is the method's own. */
@@ -113,7 +149,7 @@ function plansIn(folder) {
 async function polygraphy({ name, network, folder, limit, tolerance, options, work }) {
   const built = 'polygraphy_debug.engine'
   const engine = engineSettings(options, { plan: { fp16: join(folder, built) } })
-  writeProject(folder, { [name]: configured(network, { onnx: network.named }, tolerance) }, engine)
+  writeProject(folder, { [name]: configured(network, { onnx: network.named }, tolerance) }, { trt: engine })
   const log = join(folder, 'polygraphy.log')
   const { timingCache: cache } = timingCache(folder)
   const caches = cache ? ['--load-timing-cache', cache, '--save-timing-cache', cache] : []

@@ -24,11 +24,11 @@ export function configured(network, model, tolerance) {
   return { golden: network.golden, precisions: ['fp16'], outputs, ...model }
 }
 
-/** Writes the config of some models on one engine. */
-export function writeProject(folder, models, engine) {
+/** Writes the config of some models. */
+export function writeProject(folder, models, engines) {
   mkdirSync(folder, { recursive: true })
   const file = join(folder, 'depthgate.config.json')
-  writeFileSync(file, `${JSON.stringify({ engines: { trt: engine }, models }, null, 1)}\n`)
+  writeFileSync(file, `${JSON.stringify({ engines, models }, null, 1)}\n`)
   return file
 }
 
