@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { describe, expect, test } from 'vitest'
+import { providerProblem } from '../../src/engines/onnxruntime/try-provider.ts'
 import { depthgate, interrupted } from '../helpers/cli.ts'
 import { repo, tinyProject, writeConfig } from '../helpers/files.ts'
 
@@ -138,6 +139,26 @@ describe.concurrent('an engine that the machine lacks', () => {
     )
     expect(code).toBe(0)
     expect(await depthgate(['judge', 'run'], folder)).toMatchObject({ code: 0 })
+  })
+
+  test('is a skip before it is asked how it would compute: a GPU provider at fp32', async () => {
+    const problem = await providerProblem({ engine: 'onnxruntime', provider: 'cuda' })
+    const folder = tinyProject()
+    writeConfig(folder, {
+      engines: {
+        cpu: { engine: 'onnxruntime' },
+        cuda: { engine: 'onnxruntime', provider: 'cuda', optional: true },
+      },
+      models: { tiny: { onnx: 'models/tiny.onnx' } },
+    })
+    const { code, stdout } = await depthgate(['gate'], folder, { NVIDIA_TF32_OVERRIDE: undefined })
+    // with a GPU the error that names the way out, without one a skip
+    expect(stdout).toMatch(
+      problem ? /- tiny\/waves cuda +fp32 .* skipped: / : /NVIDIA_TF32_OVERRIDE=0.*Set it/,
+    )
+    expect(stdout).toContain(problem ? '2 passed, 0 failed, 2 skipped' : '2 passed, 0 failed, 2 broken')
+    if (problem) expect(stdout).toContain(problem.fix)
+    expect(code).toBe(problem ? 0 : 2)
   })
 
   test('is broken where it is required, or where nothing else was compared', async () => {

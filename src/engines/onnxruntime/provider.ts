@@ -81,11 +81,16 @@ export function gpuFingerprint(settings: OnnxRuntimeSettings): Partial<Fingerpri
   return { device: gpu.name, driver: gpu.driver, computeCapability: gpu.computeCapability, tf32 }
 }
 
-/** Why a session of a GPU provider is not to be had, and what mends it. Pure. */
-export function providerFault(
-  provider: string,
-  message: string,
-): { code: 'engine' | 'engine-missing'; reason: string; fix: string } {
+/** Why a session of a GPU provider is not to be had, and what mends it. */
+export interface ProviderFault {
+  /** `engine-missing`: it cannot work on this machine at all. */
+  code: 'engine' | 'engine-missing'
+  reason: string
+  fix: string
+}
+
+/** A provider's own words sorted. Pure. */
+export function providerFault(provider: string, message: string): ProviderFault {
   const name = names[provider as keyof typeof names]
   if (/disable_cpu_ep_fallback|fallback to CPU EP has been explicitly disabled/i.test(message))
     return {

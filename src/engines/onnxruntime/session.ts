@@ -14,7 +14,14 @@ import { checkOutput, feedPort } from '../ports.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
 import { type RawTiming, type TimingRequest, wallTiming } from '../timing.ts'
 import { checkPlacement } from './placement.ts'
-import { checkArithmetic, gpuFingerprint, providerFault, providerOptions } from './provider.ts'
+import {
+  checkArithmetic,
+  gpuFingerprint,
+  type ProviderFault,
+  providerFault,
+  providerOptions,
+} from './provider.ts'
+import { providerProblem } from './try-provider.ts'
 
 /** Types whose values depthgate can judge. Others may not even be fetched: an int4 output ends the process. */
 const readable = new Set(['float32', 'float64', 'float16'])
@@ -30,7 +37,14 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
-  checkArithmetic(request)
+  try {
+    checkArithmetic(request)
+  } catch (thrown) {
+    // where there is no such provider, that is what a person must know: how it would compute is beside the point
+    const problem = await providerProblem(settings)
+    if (problem) throw faultOf(onnx, problem)
+    throw thrown
+  }
   const onGpu = provider !== 'cpu'
   const fingerprint: Fingerprint = {
     onnx: hashOnnx(onnx),
@@ -122,7 +136,10 @@ function loadFault(onnx: string, provider: string, cause: unknown): DepthgateErr
       `${onnx}: ONNX Runtime cannot load it: ${message}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`,
       { cause },
     )
-  const { code, reason, fix } = providerFault(provider, message)
+  return faultOf(onnx, providerFault(provider, message), cause)
+}
+
+function faultOf(onnx: string, { code, reason, fix }: ProviderFault, cause?: unknown): DepthgateError {
   return new DepthgateError(code, `${onnx}: ${reason}. ${fix}`, { cause })
 }
 

@@ -7,12 +7,10 @@ import type { Availability } from '../availability.ts'
 import { cpuName } from '../cpu.ts'
 import { gpuFacts } from '../gpu.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
-import { providerFault, providerOptions } from './provider.ts'
+import { type ProviderFault, providerFault, providerOptions } from './provider.ts'
 
-/** Makes a session of the provider for a network of one addition, and runs it. */
-export async function tryProvider(settings: OnnxRuntimeSettings): Promise<Availability> {
-  const provider = providerOf(settings)
-  const version = `ONNX Runtime ${ort.env.versions.node ?? ''}`.trim()
+/** Why the provider cannot work on this machine: a session of it for a network of one addition is made and run. */
+export async function providerProblem(settings: OnnxRuntimeSettings): Promise<ProviderFault | undefined> {
   try {
     const session = await ort.InferenceSession.create(
       addition(),
@@ -20,10 +18,18 @@ export async function tryProvider(settings: OnnxRuntimeSettings): Promise<Availa
     )
     await session.run({ x: new ort.Tensor('float32', [1], [1]) })
     await session.release()
+    return undefined
   } catch (cause) {
-    const { reason, fix } = providerFault(provider, messageOf(cause))
-    return { type: 'missing', reason, fix }
+    return providerFault(providerOf(settings), messageOf(cause))
   }
+}
+
+/** Tries the provider, and tells what it runs on. */
+export async function tryProvider(settings: OnnxRuntimeSettings): Promise<Availability> {
+  const problem = await providerProblem(settings)
+  if (problem) return { type: 'missing', reason: problem.reason, fix: problem.fix }
+  const provider = providerOf(settings)
+  const version = `ONNX Runtime ${ort.env.versions.node ?? ''}`.trim()
   const gpu = provider === 'cpu' ? undefined : gpuFacts(settings.device ?? 0)
   const device =
     gpu === undefined ? cpuName() : 'reason' in gpu ? 'a GPU that nvidia-smi does not tell of' : gpu.name
