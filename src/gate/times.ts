@@ -32,9 +32,11 @@ export async function timesOf(
   }
 }
 
-/** The faster of plain and graph: what a user of this engine would run. */
+/** What a user of this engine would run: the one that does not wait for the host, else the faster of plain and graph. */
 export function bestTiming({ plain, graph }: Times): Timing {
-  return 'median' in graph && graph.median < plain.median ? graph : plain
+  if (!('median' in graph)) return plain
+  if (plain.hostBound !== graph.hostBound) return plain.hostBound ? graph : plain
+  return graph.median < plain.median ? graph : plain
 }
 
 type Timed = Engine & Required<Pick<Engine, 'time'>>
