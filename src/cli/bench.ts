@@ -119,10 +119,11 @@ could not be judged.
 
 function exitCodeOf(groups: readonly BenchGroup[], recommend: boolean): number {
   const rows = groups.flatMap(group => group.rows)
+  const budgets = rows.map(({ budget }) => budget?.outcome)
   if (!rows.some(({ type }) => type === 'measured')) return 2
-  if (rows.some(({ budget }) => budget?.outcome === 'broken')) return 1
+  if (budgets.includes('broken')) return 1
   if (recommend && groups.some(({ recommended }) => recommended === undefined)) return 1
-  return rows.some(({ budget }) => budget?.outcome === 'not judged') ? 2 : 0
+  return budgets.includes('not judged') ? 2 : 0
 }
 
 function pytorchRows(
@@ -147,5 +148,12 @@ function pytorchRows(
 
 function rowText(row: BenchRow): string {
   const name = `${row.model} ${row.precision} on ${row.engine}`
-  return row.type === 'broken' ? `${name}: ${row.error}` : `${name}: ${row.plain.median.toFixed(3)} ms`
+  switch (row.type) {
+    case 'measured':
+      return `${name}: ${row.plain.median.toFixed(3)} ms`
+    case 'broken':
+      return `${name}: ${row.error}`
+    case 'skipped':
+      return `${name}: skipped: ${row.reason}`
+  }
 }

@@ -1,14 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DepthgateError } from '../base/errors.ts'
+import { DepthgateError, messageOf } from '../base/errors.ts'
 import type { Engine, EngineRequest, Precision } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { loadPytorch, type PytorchSettings } from '../engines/pytorch/session.ts'
-import { primaryOutput } from '../golden/kinds.ts'
+import { primaryOutput, unitOf } from '../golden/kinds.ts'
 import { readInput } from '../golden/store.ts'
 import type { BudgetVerdict, Measured } from './budget.ts'
 import type { Model } from './config.ts'
+import { mayBeSkipped } from './engines.ts'
 import { inferOn, requestFor } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
 import { bestTiming, checkTimed, type TimesRequest, timesOf } from './times.ts'
@@ -17,6 +18,8 @@ import { bestTiming, checkTimed, type TimesRequest, timesOf } from './times.ts'
 export interface Accuracy {
   /** The map that the figures are of. */
   output: string
+  /** Of the RMSE; empty where the map is relative. */
+  unit: string
   rmse: number
   absRel: number
   p99Rel: number
@@ -55,7 +58,17 @@ export interface BrokenRow {
   budget?: BudgetVerdict
 }
 
-export type BenchRow = MeasuredRow | BrokenRow
+/** Left out because an optional engine is not there. */
+export interface SkippedRow {
+  type: 'skipped'
+  model: string
+  engine: string
+  precision: Precision
+  reason: string
+  budget?: never
+}
+
+export type BenchRow = MeasuredRow | BrokenRow | SkippedRow
 
 export interface BenchOptions {
   /** Scenes for the accuracy; the first is timed. */
@@ -79,6 +92,8 @@ export async function benchCase(
     if (options.rebuilds === 0 || request.engine.engine !== 'tensorrt') return row
     return { ...row, rebuilds: await rebuildNoise(model, row, request, options) }
   } catch (thrown) {
+    if (mayBeSkipped(model, engine, thrown))
+      return { type: 'skipped', model: model.name, engine, precision, reason: messageOf(thrown) }
     return broken(model, engine, precision, thrown)
   }
 }
@@ -142,7 +157,10 @@ async function accuracyOf(
   scenes: readonly string[],
 ): Promise<Accuracy> {
   const output = primaryOutput(model.golden.manifest.outputs)
-  const accuracy: Accuracy = { output, rmse: 0, absRel: 0, p99Rel: 0, scenes: scenes.length, failing: [] }
+  const unit = unitOf(model.golden.manifest.outputs[output]!.kind)
+  const accuracy: Accuracy = {
+    ...{ output, unit, rmse: 0, absRel: 0, p99Rel: 0, scenes: scenes.length, failing: [] },
+  }
   for (const scene of scenes) {
     const { verdict } = judgeInference(model, await inferOn(model, scene, loaded, { engine, source }))
     if (!verdict.pass) accuracy.failing.push({ scene, reason: verdict.reason })

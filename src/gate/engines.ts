@@ -42,6 +42,12 @@ export function engineNamed(
   )
 }
 
+/** Whether an optional engine cannot work on this machine: no GPU, no TensorRT, no such program. */
+export function mayBeSkipped(model: Model, engine: string, thrown: unknown): boolean {
+  const missing = thrown instanceof DepthgateError && thrown.code === 'engine-missing'
+  return missing && engineNamed(model, engine).settings.optional === true
+}
+
 /** Settings with paths made absolute, and what the schema cannot say checked. */
 function settled(settings: EngineSettings, root: string, where: string): EngineSettings {
   if (settings.engine === 'command') {

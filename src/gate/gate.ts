@@ -5,7 +5,7 @@ import type { Truth } from '../golden/store.ts'
 import { attribute } from './attribute.ts'
 import { type HeldBaseline, heldBaseline } from './baseline-update.ts'
 import type { LoadedConfig } from './config.ts'
-import { engineNamed } from './engines.ts'
+import { engineNamed, mayBeSkipped } from './engines.ts'
 import { inferModel } from './infer.ts'
 import type { Comparison } from './judge.ts'
 import { judgeInference } from './judge-scene.ts'
@@ -83,7 +83,7 @@ async function runCase(config: LoadedConfig, item: Case, attributeAll: boolean):
     return { case: item, record, baseline, comparisons, outputs: inference.outputs }
   } catch (thrown) {
     // one case never ends the gate; what is no DepthgateError is a fault of depthgate's own, and its stack is needed
-    if (isMissingEngine(thrown) && engineNamed(model, engine).settings.optional)
+    if (mayBeSkipped(model, engine, thrown))
       return { case: item, record: { type: 'skipped', ...name, reason: messageOf(thrown) } }
     const error =
       thrown instanceof DepthgateError
@@ -91,9 +91,4 @@ async function runCase(config: LoadedConfig, item: Case, attributeAll: boolean):
         : `depthgate itself failed: ${(thrown as Error).stack ?? thrown}`
     return { case: item, record: { type: 'broken', ...name, error } }
   }
-}
-
-/** Whether an engine cannot work on this machine: no GPU, no TensorRT, no such program. */
-function isMissingEngine(thrown: unknown): boolean {
-  return thrown instanceof DepthgateError && thrown.code === 'engine-missing'
 }

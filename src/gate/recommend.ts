@@ -27,7 +27,7 @@ export function groupRows(rows: readonly BenchRow[]): BenchGroup[] {
     groups.set(key, group)
   }
   for (const row of rows) {
-    if (row.type !== 'broken') continue
+    if (row.type === 'measured') continue
     // what never ran has no device: it stands with the first group of its model
     const home = [...groups.values()].find(({ model }) => model === row.model)
     if (home) home.rows.push(row)
@@ -51,7 +51,7 @@ export function referenceOf(rows: readonly BenchRow[]): MeasuredRow | undefined 
 export function withBudgets(rows: readonly BenchRow[], config: ModelBudget | undefined): BenchRow[] {
   const reference = referenceOf(rows)
   return rows.map(row => {
-    if (isPytorch(row)) return row
+    if (isPytorch(row) || row.type === 'skipped') return row
     const limits = budgetFor(config, row.precision, row.engine)
     const budget = row.type === 'broken' ? unmeasuredBudget(limits) : judgeBudget(limits, row, reference)
     return budget ? { ...row, budget } : row
@@ -67,7 +67,10 @@ function choose(rows: readonly BenchRow[]): Pick<BenchGroup, 'front' | 'recommen
   const measured = rows.filter(row => row.type === 'measured')
   const byTime = measured.toSorted((a, b) => bestTiming(a).median - bestTiming(b).median)
   const front = byTime.filter(
-    (row, i) => !byTime.slice(0, i).some(faster => faster.accuracy.absRel <= row.accuracy.absRel),
+    (row, i) =>
+      // what is not a number is beaten by nothing, and near to nothing
+      !Number.isNaN(row.accuracy.absRel) &&
+      !byTime.slice(0, i).some(faster => faster.accuracy.absRel <= row.accuracy.absRel),
   )
   const candidates = byTime.filter(row => !isPytorch(row))
   const place = candidates.findIndex(row => refusal(row) === undefined)

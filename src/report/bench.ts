@@ -1,4 +1,4 @@
-import type { BenchRow, MeasuredRow, Spread } from '../gate/bench.ts'
+import type { Accuracy, BenchRow, MeasuredRow, Spread } from '../gate/bench.ts'
 import { figure } from '../gate/figure.ts'
 import { type BenchGroup, referenceOf } from '../gate/recommend.ts'
 import { bestTiming } from '../gate/times.ts'
@@ -63,15 +63,8 @@ function lines(
 }
 
 function cells(row: BenchRow, { front }: BenchGroup, reference: MeasuredRow | undefined): string[] {
-  if (row.type === 'broken')
-    return [
-      '',
-      row.precision,
-      row.engine,
-      ...Array<string>(10).fill(''),
-      `broken: ${row.error.split('\n')[0]}`,
-      row.budget?.outcome ?? '',
-    ]
+  if (row.type !== 'measured')
+    return ['', row.precision, row.engine, ...Array<string>(10).fill(''), row.type, row.budget?.outcome ?? '']
   const { plain, graph, accuracy } = row
   const failing = accuracy.failing.length
   return [
@@ -111,23 +104,40 @@ function headline({ model, device, rows }: BenchGroup): string {
       prints.map(({ engine, engineVersion }) => `${engine.replace(' compiled', '')} ${engineVersion}`),
     ),
   ]
-  const clock = measured[0]?.plain.after.smClock
   return [
     `${model} on ${device}`,
     ...(driver ? [`driver ${driver}`] : []),
     ...versions,
-    ...(clock ? [`SM clock ${clock} MHz`] : []),
+    ...clocks('SM clock', measured, 'smClock'),
+    ...clocks('memory clock', measured, 'memoryClock'),
   ].join(', ')
+}
+
+/** "SM clock 1980 MHz", or from lowest to highest where they moved; nothing where nobody told. */
+function clocks(name: string, rows: readonly MeasuredRow[], key: 'smClock' | 'memoryClock'): string[] {
+  const read = rows
+    .flatMap(row => timingsOf(row).flatMap(({ timing }) => [timing.before[key], timing.after[key]]))
+    .filter(clock => clock !== null)
+  if (read.length === 0) return []
+  const [low, high] = [Math.min(...read), Math.max(...read)]
+  return [`${name} ${low === high ? low : `${low} to ${high}`} MHz`]
+}
+
+function timingsOf(row: MeasuredRow) {
+  return [
+    { row, kind: 'plain', timing: row.plain },
+    ...('median' in row.graph ? [{ row, kind: 'graph', timing: row.graph }] : []),
+  ]
 }
 
 function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined): string[] {
   const measured = rows.filter(row => row.type === 'measured')
-  const timings = measured.flatMap(row => [
-    { row, kind: 'plain', timing: row.plain },
-    ...('median' in row.graph ? [{ row, kind: 'graph', timing: row.graph }] : []),
-  ])
+  const timings = measured.flatMap(timingsOf)
+  const [accuracy] = measured.map(row => row.accuracy)
   return [
-    'Latency: median of single inferences on the GPU, without copies unless asked for; RMSE, AbsRel and p99Rel: the worst scene.',
+    'Latency: median of single inferences on the GPU, without copies unless asked for.',
+    ...(accuracy ? [accuracyText(accuracy)] : []),
+    ...rows.flatMap(row => (row.type === 'measured' ? [] : [absenceText(row)])),
     ...(front.length > 0 ? [`◆ no other is both faster and nearer to PyTorch (AbsRel).`] : []),
     ...timings
       .filter(({ timing }) => timing.unstable.length > 0)
@@ -151,6 +161,17 @@ function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined
     ...rows.flatMap(budgetLines),
     ...(reference ? ['speed-up: over PyTorch FP32, the faster of plain and graph of both.'] : []),
   ]
+}
+
+function accuracyText({ output, unit, scenes }: Accuracy): string {
+  const worst = scenes === 1 ? 'of one scene' : `the worst of ${scenes} scenes`
+  return `RMSE${unit && ` (${unit})`}, AbsRel and p99Rel: of ${output} against PyTorch's golden, ${worst}.`
+}
+
+/** The table has room for a word only, and TensorRT's come after the first line. */
+function absenceText(row: Exclude<BenchRow, MeasuredRow>): string {
+  const words = (row.type === 'broken' ? row.error : row.reason).replaceAll(/\s*\n\s*/g, ' ')
+  return `${nameOf(row)} ${row.type}: ${words.length > 400 ? `${words.slice(0, 399)}…` : words}`
 }
 
 /** What of a budget is broken, not judged, or kept in spite of a doubt. */

@@ -61,6 +61,21 @@ describe('depthgate bench', () => {
     ])
   })
 
+  test('an optional engine that is not there is a row that is skipped', async () => {
+    const folder = tinyProject()
+    writeConfig(folder, {
+      engines: {
+        cpu: { engine: 'onnxruntime' },
+        trt: { engine: 'tensorrt', python: '/none/python', optional: true },
+      },
+      models: { tiny: { onnx: 'models/tiny.onnx', budget: { median: '10000 ms' } } },
+    })
+    const { code, stdout } = await depthgate(['bench', '--seconds', '0.05', '--warmup', '0'], folder)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/fp32 +trt +skipped$/m)
+    expect(stdout).toMatch(/^fp32 on trt skipped: .*\/none\/python/m)
+  })
+
   describe('holds the budget of the config:', () => {
     const quick = ['bench', '--seconds', '0.05', '--warmup', '0']
     const project = (budget: object) => tinyProject({ budget, precisions: ['fp32'] })
@@ -101,7 +116,8 @@ describe('depthgate bench', () => {
       })
       const second = await depthgate(quick, folder)
       expect(second.code).toBe(2)
-      expect(second.stdout).toMatch(/fp32 +app .*starts anew.* not judged$/m)
+      expect(second.stdout).toMatch(/fp32 +app +broken +not judged$/m)
+      expect(second.stdout).toMatch(/^fp32 on app broken: .*starts anew for each scene/m)
     })
   })
 })

@@ -26,7 +26,7 @@ function row(
     graph: graph === undefined ? { reason: 'not tried' } : timing(graph),
     planBytes: 2e6,
     accuracy: {
-      ...{ output: 'depth', rmse: absRel * 10, absRel, p99Rel: absRel * 3, scenes: 2 },
+      ...{ output: 'depth', unit: 'm', rmse: absRel * 10, absRel, p99Rel: absRel * 3, scenes: 2 },
       failing: passes ? [] : [{ scene: 'room', reason: 'depth: rmse is 3× its limit' }],
     },
   }
@@ -55,6 +55,8 @@ describe('of what was measured', () => {
 
   test('the front holds what nothing beats in both', () => {
     expect(new Set(group!.front)).toEqual(new Set([int8, fp16, tf32, fp32, pytorch]))
+    const lost = row('fp16', 0.1, Number.NaN, false)
+    expect(groupRows([lost, fp32])[0]!.front).toEqual([fp32])
   })
 
   test('figures of two devices never stand together', () => {
@@ -76,7 +78,11 @@ describe('of what was measured', () => {
     const text = benchText(group!, true)
     expect(text).toMatch(/^pocket on NVIDIA H200, driver 580, pytorch 10\.6\.0, trt 10\.6\.0\n/)
     expect(text).toMatch(/fp16 +trt +1\.3 +1\.2 +1\.2 +11\.67× +2 .*pass/)
-    expect(text).toMatch(/fp8 +trt +broken: no$/m)
+    expect(text).toMatch(/fp8 +trt +broken$/m)
+    expect(text).toMatch(/^fp8 on trt broken: no more$/m)
+    expect(text).toContain(
+      "RMSE (m), AbsRel and p99Rel: of depth against PyTorch's golden, the worst of 2 scenes.",
+    )
     expect(text).toMatch(
       /recommended: fp16 on trt, 1\.2 ms\nfaster, but not it: int8 on trt: 1 of 2 scenes fail/,
     )
@@ -84,6 +90,32 @@ describe('of what was measured', () => {
     const markdown = benchMarkdown(group!, true).split('\n')
     const cells = markdown.filter(line => line.startsWith('|')).map(line => line.split('|').length)
     expect(new Set(cells).size).toBe(1)
+  })
+
+  test('an optional engine that is not there is skipped: no figure, no budget, another reason', () => {
+    const absent: BenchRow = {
+      ...{ type: 'skipped', model: 'pocket', engine: 'cuda', precision: 'fp32' },
+      reason: 'there is no GPU',
+    }
+    const rows = withBudgets([absent, fp32], { median: 10 })
+    expect(rows.map(({ budget }) => budget?.outcome)).toEqual([undefined, 'kept'])
+    const text = benchText(groupRows(rows)[0]!, true)
+    expect(text).toMatch(/fp32 +cuda +skipped$/m)
+    expect(text).toMatch(/^fp32 on cuda skipped: there is no GPU$/m)
+  })
+
+  test('clocks stand in the head, from lowest to highest', () => {
+    const state = (smClock: number) => ({ ...fp32.plain.before, smClock, memoryClock: 3201 })
+    const clocked = (smClock: number): MeasuredRow => ({
+      ...fp32,
+      plain: { ...fp32.plain, before: state(smClock), after: state(smClock) },
+    })
+    expect(benchText(groupRows([clocked(1980)])[0]!, false)).toMatch(
+      /, SM clock 1980 MHz, memory clock 3201 MHz\n/,
+    )
+    expect(benchText(groupRows([clocked(1980), clocked(1755)])[0]!, false)).toMatch(
+      /, SM clock 1755 to 1980 MHz,/,
+    )
   })
 
   test('a budget that is broken is not recommended, and is told in its row', () => {
@@ -103,7 +135,7 @@ describe('of what was measured', () => {
     const text = benchText(group!, true)
     expect(text).toMatch(/verdict +budget$/m)
     expect(text).toMatch(/fp16 +trt .* pass +broken$/m)
-    expect(text).toMatch(/fp8 +trt .*broken: no +not judged$/m)
+    expect(text).toMatch(/fp8 +trt .*broken +not judged$/m)
     expect(text).toContain('budget of fp16 on trt: median 1.2 ms is 1.091× its limit of 1.1 ms')
     expect(text).toContain('budget of fp32 on trt: speedup 2.8× is below its limit of 4×')
     expect(text).toMatch(/budget of tf32 on trt: deviceMemory is not judged/)
