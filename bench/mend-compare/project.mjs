@@ -58,7 +58,8 @@ export function run(command, { cwd, log, limit, env = {} }) {
 
 /** Why a program failed, in its own last words. */
 export function lastWords(log) {
-  return readFileSync(log, 'utf8').trim().split('\n').at(-1).slice(0, 400)
+  const lines = readFileSync(log, 'utf8').trim().split('\n')
+  return (lines.findLast(line => /^\S*(error|depthgate:)/i.test(line)) ?? lines.at(-1)).slice(0, 400)
 }
 
 /** What `depthgate bench` tells of models of a project: a row a name, or why there is none. */
