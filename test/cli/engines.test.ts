@@ -10,6 +10,9 @@ describe('depthgate doctor', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^✓ onnxruntime on the CPU: ONNX Runtime 1\.\d+\.\d+, provider cpu, on /m)
     expect(stdout).toMatch(/^✗ tensorrt: .*\/none\/python: cannot be started.*\n {4}Install Python/m)
+    // where ONNX Runtime's GPU providers lack a library, it is named; ONNX Runtime's own error has no name
+    for (const line of stdout.split('\n').filter(line => line.includes('Failed to load shared library')))
+      expect(line).toMatch(/\S+\.so\S*: cannot open shared object file/)
     expect(stdout).toMatch(/^✗ PyTorch, for capture: \/none\/python cannot be started\n {4}Install Python/m)
   })
 

@@ -13,6 +13,7 @@ import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../eng
 import { checkOutput, feedPort } from '../ports.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
 import { type RawTiming, type TimingRequest, wallTiming } from '../timing.ts'
+import { loadMessage } from './library.ts'
 import { checkPlacement } from './placement.ts'
 import {
   checkArithmetic,
@@ -129,14 +130,13 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
 }
 
 function loadFault(onnx: string, provider: string, cause: unknown): DepthgateError {
-  const message = messageOf(cause)
   if (provider === 'cpu')
     return new DepthgateError(
       'onnx',
-      `${onnx}: ONNX Runtime cannot load it: ${message}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`,
+      `${onnx}: ONNX Runtime cannot load it: ${messageOf(cause)}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`,
       { cause },
     )
-  return faultOf(onnx, providerFault(provider, message), cause)
+  return faultOf(onnx, providerFault(provider, loadMessage(provider, cause)), cause)
 }
 
 function faultOf(onnx: string, { code, reason, fix }: ProviderFault, cause?: unknown): DepthgateError {

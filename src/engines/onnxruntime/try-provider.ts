@@ -1,12 +1,12 @@
 import { create } from '@bufbuild/protobuf'
 import ort from 'onnxruntime-node'
-import { messageOf } from '../../base/errors.ts'
 import { ModelProtoSchema, TensorProto_DataType } from '../../onnx/gen/onnx_pb.ts'
 import { encodeModel } from '../../onnx/model.ts'
 import type { Availability } from '../availability.ts'
 import { cpuName } from '../cpu.ts'
 import { gpuFacts } from '../gpu.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
+import { loadMessage } from './library.ts'
 import { type ProviderFault, providerFault, providerOptions } from './provider.ts'
 
 /** Why the provider cannot work on this machine: a session of it for a network of one addition is made and run. */
@@ -20,7 +20,8 @@ export async function providerProblem(settings: OnnxRuntimeSettings): Promise<Pr
     await session.release()
     return undefined
   } catch (cause) {
-    return providerFault(providerOf(settings), messageOf(cause))
+    const provider = providerOf(settings)
+    return providerFault(provider, loadMessage(provider, cause))
   }
 }
 
