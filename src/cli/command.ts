@@ -40,6 +40,15 @@ function optionNames(options: Options): string[] {
   ])
 }
 
+/** A regular expression given on the command line, or an error that names the flag. */
+export function patternOf(flag: string, text: string): RegExp {
+  try {
+    return new RegExp(text)
+  } catch (cause) {
+    throw new DepthgateError('usage', `${flag} ${text}: is no regular expression (${messageOf(cause)})`)
+  }
+}
+
 /** A number given on the command line, or an error that names the flag. */
 export function numberOf(flag: string, text: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text)

@@ -9,7 +9,7 @@ import { explainHtml } from '../report/explain-html.ts'
 import { explainText } from '../report/explain-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
-import { type Command, countOf, parse } from './command.ts'
+import { type Command, countOf, parse, patternOf } from './command.ts'
 import { stopOnSignal } from './interrupt.ts'
 import { questionOf } from './question.ts'
 
@@ -25,6 +25,7 @@ judged: what that uses of the limits is what the node costs.
   --precision P     fp16 (default), bf16, int8 or fp8
   --scene NAME      only these; may be given several times
   --engine NAME     on which the output is judged; tensors are looked at on the CPU, where the format is emulated
+  --nodes REGEX     only nodes whose PyTorch module, or name, matches: for networks whose tensors would take hours
   --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%
   --trials N        how many runs the search for costly nodes may take, about (48)
   --top N           nodes that are listed (15)
@@ -42,6 +43,7 @@ Exit code: 0 told, 2 bad input, 130 stopped.
       precision: { type: 'string', default: 'fp16' },
       scene: { type: 'string', multiple: true },
       engine: { type: 'string' },
+      nodes: { type: 'string' },
       within: { type: 'string', multiple: true },
       trials: { type: 'string', default: '48' },
       top: { type: 'string', default: '15' },
@@ -60,6 +62,8 @@ Exit code: 0 told, 2 bad input, 130 stopped.
         trials: budget,
         signal: stop.signal,
         onTrial: line.show,
+        onTensors: line.tensors,
+        ...(values.nodes !== undefined && { nodes: patternOf('--nodes', values.nodes) }),
       })
       line.hide()
       if (values.html !== undefined) writeWhole(values.html, explainHtml(found))

@@ -1,12 +1,15 @@
+import { DepthgateError } from '../base/errors.ts'
+import type { TapProgress } from '../engines/onnxruntime/tap.ts'
 import { readInput } from '../golden/store.ts'
 import { readModel } from '../onnx/model.ts'
 import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import type { LayerMap } from './layer-map.ts'
 import { everywhere, levelsOf } from './levels.ts'
-import { type NetworkNode, networkOf } from './network.ts'
+import { cutBetweenModules } from './modules.ts'
+  const network = networkOf(readModel(onnx).graph!, new Set(nodes.map(({ id }) => id)), onnx)
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
-import { Trials } from './trials.ts'
+import { Stopped, Trials } from './trials.ts'
 import type { Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
@@ -64,36 +67,55 @@ export interface Probed {
 }
 
 export interface ExplainOptions {
+  /** Only units whose module or label matches are looked at; all others are taken as they come. */
+  nodes?: RegExp
   /** Trials that the search for sensitive nodes may take, about. */
   trials?: number
   /** Units that are put into FP32 alone. */
   top?: number
   signal?: AbortSignal
   onTrial?: (worst: Worst, run: number) => void
+  /** How far the look at tensors is. */
+  onTensors?: (progress: TapProgress) => void
 }
 
 /** Measures where a precision loses: every tensor's error, and what each node does to the output. */
 export async function explain(
   question: Question,
   variants: Variants,
-  { trials: budget = 48, top = 5, ...options }: ExplainOptions = {},
+  { trials: budget = 48, top = 5, nodes: wanted, onTensors = () => {}, ...options }: ExplainOptions = {},
 ): Promise<Explanation> {
   const { model, onnx, precision, engine, scenes } = question
   const units = variants.units()
+  const chosen = chosenUnits(units, wanted, onnx)
   const inputs = scenes.map(name => ({ name, read: () => readInput(model.golden, name) }))
-  const nodes = await nodeErrors(await variants.probe(), inputs, onnx)
+  const places = new Set(chosen.flatMap(unit => units[unit]!.nodes.map(({ id }) => id)))
+  const probe = await variants.probe()
+  const looked = { ...probe, nodes: probe.nodes.filter(({ placed }) => places.has(placed.id)) }
+  const onBatch = (progress: TapProgress) => {
+    if (options.signal?.aborted) throw new Stopped()
+    onTensors(progress)
+  }
+  const nodes = await nodeErrors(looked, inputs, onnx, { onBatch })
   const network = networkOf(readModel(onnx).graph!, new Set(nodes.map(({ id }) => id)), onnx)
   const trials = await Trials.open(question, units, variants, options)
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
   const low = worstOfTrial(lowTrial)
-  const usedBy = async (chosen: readonly number[]) =>
-    (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
-  const found = await sensitivity(units.length, usedBy, fp32.used, {
+  // groups are of places among the chosen
+  const among = (group: readonly number[]) => group.map(place => chosen[place]!)
+  const usedBy = async (group: readonly number[]) =>
+    (await trials.worst(levelsOf(units, among(group), 'low', 'full'))).used
+  const { groups, splits } = await sensitivity(chosen.length, usedBy, fp32.used, {
     // a hundredth of the squared error, or of the limit's square where the error is larger
     negligible: 0.1 * Math.min(1, low.used),
     splits: Math.max(0, Math.floor((budget - top - 3) / 2)),
+    cut: cutBetweenModules(chosen.map(unit => units[unit]!)),
   })
+  const found: Sensitivity = {
+    groups: groups.map(group => ({ ...group, units: among(group.units) })),
+    splits: splits.map(split => ({ ...split, units: among(split.units) })),
+  }
   const costs = unitCosts(units, found)
   for (const cost of costs.filter(({ sharedBy }) => sharedBy === 1).slice(0, top)) {
     const index = units.findIndex(({ head }) => head.id === cost.nodes[0])
@@ -111,6 +133,20 @@ export async function explain(
       trials: { run, remembered },
     },
   }
+}
+
+/** The places of the units that are asked for. */
+function chosenUnits(units: readonly Unit[], wanted: RegExp | undefined, onnx: string): number[] {
+  const names = ({ module, label }: Unit) => (module === undefined ? [label] : [module, label])
+  const chosen = [...units.keys()].filter(
+    unit => !wanted || names(units[unit]!).some(name => wanted.test(name)),
+  )
+  if (chosen.length > 0) return chosen
+  const known = [...new Set(units.map(unit => names(unit)[0]))].slice(0, 5).join(', ')
+  throw new DepthgateError(
+    'usage',
+    `--nodes ${wanted!.source}: of ${onnx} no node in the format has such a module or name. There are ${known}, …`,
+  )
 }
 
 /** What every unit costs, the dearest first. Pure. */

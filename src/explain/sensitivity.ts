@@ -24,6 +24,8 @@ export interface SensitivityOptions {
   negligible: number
   /** Halvings, two trials each. */
   splits: number
+  /** How many units of a group go into its first half; by default half of them. */
+  cut?: (units: readonly number[]) => number
 }
 
 /**
@@ -36,7 +38,7 @@ export async function sensitivity(
   count: number,
   usedBy: (units: readonly number[]) => Promise<number>,
   floor: number,
-  { negligible, splits: budget }: SensitivityOptions,
+  { negligible, splits: budget, cut = units => units.length >> 1 }: SensitivityOptions,
 ): Promise<Sensitivity> {
   const groupOf = async (units: readonly number[]): Promise<Group> => ({
     units,
@@ -47,7 +49,7 @@ export async function sensitivity(
   while (splits.length < budget) {
     const next = dearest(groups.filter(({ units, used }) => units.length > 1 && used > negligible))
     if (!next) break
-    const middle = next.units.length >> 1
+    const middle = cut(next.units)
     const halves = [await groupOf(next.units.slice(0, middle)), await groupOf(next.units.slice(middle))]
     splits.push({ units: next.units, whole: next.used, parts: Math.hypot(halves[0]!.used, halves[1]!.used) })
     groups.splice(groups.indexOf(next), 1, ...halves)
