@@ -49,25 +49,42 @@ function brokenText({ broken, scenes, precision }: Explanation): string[] {
 const faultText = { overflow: 'overflow', nan: 'NaN', flush: 'values flushed to zero' } as const
 
 function costTable({ units, precision }: Explanation, top: number): string[] {
-  const rows = units
+  const rows = together(units)
     .slice(0, top)
-    .map(unit => [
-      `#${unit.nodes[0]}`,
-      shortened(unit.operator, 14),
-      shortened(nameOf(unit), 28),
-      costText(unit),
-      unit.without === undefined ? '' : percent(unit.without),
-    ])
+    .map(members => {
+      const [unit] = members as [UnitCost, ...UnitCost[]]
+      const alone = members.length === 1
+      return [
+        `#${unit.nodes[0]}`,
+        alone ? shortened(unit.operator, 14) : `${members.length} neighbours`,
+        shortened(alone ? nameOf(unit) : commonModule(members), 28),
+        percent(unit.alone),
+        unit.without === undefined ? '' : percent(unit.without),
+      ]
+    })
   return [
     colors.bold('what a node costs, of the limit that is used most'),
     ...table(
       [['', '', '', `alone in ${precision}`, 'alone in FP32'].map(text => colors.dim(text)), ...rows],
       ['right', 'left', 'left', 'right', 'right'],
     ),
-    ...(units.slice(0, top).some(({ sharedBy }) => sharedBy > 1)
-      ? [colors.dim('"/ 4": 4 neighbours together, not told apart')]
-      : []),
   ]
+}
+
+/** Units that were not told apart stand behind one another. */
+function together(units: readonly UnitCost[]): (readonly UnitCost[])[] {
+  const groups: (readonly UnitCost[])[] = []
+  for (let at = 0; at < units.length; at += units[at]!.sharedBy)
+    groups.push(units.slice(at, at + units[at]!.sharedBy))
+  return groups
+}
+
+/** The module that all are in, else where they begin and end. */
+function commonModule(members: readonly UnitCost[]): string {
+  const [first, last] = [nameOf(members[0]!), nameOf(members.at(-1)!)]
+  const paths = members.map(member => nameOf(member).split('.'))
+  const depth = paths[0]!.findIndex((part, at) => paths.some(path => path[at] !== part))
+  return depth < 0 ? first : depth > 0 ? paths[0]!.slice(0, depth).join('.') : `${first} … ${last}`
 }
 
 function errorTable(nodes: readonly NodeError[], top: number): string[] {

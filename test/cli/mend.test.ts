@@ -224,6 +224,27 @@ describe('explain', () => {
     expect(trials.run).toBe(0)
   })
 
+  test('--nodes looks at a part: at its tensors, and at what its units cost', async () => {
+    const folder = project('layernorm-overflow')
+    const explained = async (...args: string[]) =>
+      JSON.parse((await depthgate(['explain', 'net', '--json', ...args], folder)).stdout)
+    const whole = await explained()
+    const part = await explained('--nodes', '^norm$')
+    const inside = ({ module }: { module?: string }) => module === 'norm'
+    expect(part.nodes).toEqual(whole.nodes.filter(inside))
+    expect(part.nodes.length).toBeLessThan(whole.nodes.length)
+    expect(part.units.every(inside)).toBe(true)
+    // each unit alone is the same trial, known from before
+    const alone = (units: { sharedBy: number }[]) => units.filter(({ sharedBy }) => sharedBy === 1)
+    for (const unit of alone(part.units)) expect(whole.units).toContainEqual(unit)
+    expect(alone(part.units).length).toBeGreaterThan(3)
+    const refused = (pattern: string) => depthgate(['explain', 'net', '--nodes', pattern], folder)
+    expect((await refused('nowhere')).stderr).toMatch(
+      /--nodes nowhere: of net\.onnx no node in the format has such a module or name\. There are /,
+    )
+    expect((await refused('(')).stderr).toMatch(/--nodes \(: is no regular expression/)
+  })
+
   test('a scene that overflows while another does not is named', async () => {
     const folder = project('attention-logits', { golden: 'golden/net' })
     cpSync(join(repo, 'fixtures/networks/attention-logits/golden'), join(folder, 'golden/net'), {
