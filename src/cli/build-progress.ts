@@ -1,9 +1,14 @@
 import { basename } from 'node:path'
+import { inCi } from '../base/ci.ts'
 import { type BuildProgress, builds } from '../engines/tensorrt/build-progress.ts'
 
-/** Shows on standard error what TensorRT builds: on a terminal one line that changes, else a line now and then. */
-export function showBuilds(): void {
-  const live = process.stderr.isTTY
+/**
+ * Shows on standard error what TensorRT builds: on a terminal one line that changes, else a line now and then.
+ * @param after called when a build has ended, for whoever had the last line of the terminal before
+ */
+export function showBuilds(after = () => {}): void {
+  // some CI pretends to be a terminal, and keeps every line
+  const live = process.stderr.isTTY && !inCi()
   let last = Number.NEGATIVE_INFINITY
   builds.on('progress', progress => {
     const ends = progress.state === 'built' || progress.state === 'failed'
@@ -11,7 +16,10 @@ export function showBuilds(): void {
     if (!ends && now - last < (live ? 200 : 15_000)) return
     last = ends ? Number.NEGATIVE_INFINITY : now
     const line = textOf(progress)
-    process.stderr.write(live ? `\r\x1b[K${line}${ends ? '\n' : ''}` : `${line}\n`)
+    // a line that wraps could not be taken away again
+    const shown = live && !ends ? line.slice(0, process.stderr.columns - 1) : line
+    process.stderr.write(live ? `\r\x1b[K${shown}${ends ? '\n' : ''}` : `${shown}\n`)
+    if (ends) after()
   })
 }
 

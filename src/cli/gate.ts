@@ -142,7 +142,7 @@ async function runCases(
   const evidence = new Map<CaseRecord, Record<string, Evidence>>()
   const problems: string[] = []
   if (names.length > 0) say(`\n${table.head()}`)
-  showBuilds()
+  showBuilds(progress.show)
   progress.show()
   for await (const run of runGate(config, cases, {
     attributeAll: values.attribute,
