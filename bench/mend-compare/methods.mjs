@@ -58,7 +58,7 @@ async function autoMixed({ name, network, tolerance, ...context }) {
   const config = writeProject(
     folder,
     { [name]: configured(network, model, tolerance) },
-    engineSettings(options),
+    { trt: engineSettings(options) },
   )
   const [scene] = network.scenes
   const judge = [process.execPath, join(here, 'judge.mjs'), config, name, scene]
