@@ -251,8 +251,11 @@ class Measurement:
             time.sleep(1)
 
     def one(self, gpu, leads):
-        if not leads or self.reference(gpu):
-            self.lane(gpu)
+        if leads and not self.reference(gpu):
+            return
+        if leads:
+            self.readout(gpu)  # where an earlier call left the plan
+        self.lane(gpu)
 
     def take_up(self, folder):
         """Rows and timings of another WORK, where its GPU, driver and PyTorch were these."""
