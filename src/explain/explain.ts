@@ -6,7 +6,7 @@ import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluat
 import type { LayerMap } from './layer-map.ts'
 import { everywhere, levelsOf } from './levels.ts'
 import { cutBetweenModules } from './modules.ts'
-  const network = networkOf(readModel(onnx).graph!, new Set(nodes.map(({ id }) => id)), onnx)
+import { type NetworkNode, networkOf } from './network.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
 import { Stopped, Trials } from './trials.ts'

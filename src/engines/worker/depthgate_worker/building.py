@@ -48,7 +48,8 @@ def build(device, request, arrays, progress):
         monitor = _monitor(trt, progress)
         config.progress_monitor = monitor
         kept.append(monitor)
-    _load_timings(config, request)
+    # TensorRT reads the cache while it builds: it must live as long
+    kept.append(_load_timings(config, request))
 
     start = time.monotonic()
     plan = builder.build_serialized_network(network, config)
@@ -272,7 +273,7 @@ def _monitor(trt, progress):
 
 
 def _load_timings(config, request):
-    path = request.get("timingCache")
+    path, cache = request.get("timingCache"), None
     if path:
         data = b""
         if os.path.exists(path):
@@ -281,6 +282,7 @@ def _load_timings(config, request):
         cache = config.create_timing_cache(data)
         if cache is None or not config.set_timing_cache(cache, False):
             raise Refused("timing-cache", f"{path}: was made by another TensorRT or for another GPU. Remove it, or name another")
+    return cache
 
 
 def _save_timings(config, request):
