@@ -139,7 +139,13 @@ async function searchFor(name, method) {
 
 /** Adds a row; NaN and infinity come from the command line as words. */
 async function keep(name, method, found, row) {
-  const about = { network: name, method, note: found.note, builds: found.builds ?? 1, seconds: found.seconds }
+  const about = {
+    network: name,
+    method,
+    note: found.note,
+    builds: found.builds ?? (found.failed ? 0 : 1),
+    seconds: found.seconds,
+  }
   results.rows.push(
     row.type === 'measured'
       ? { ...about, ...(await facts(name, method, found, row)) }

@@ -2,7 +2,8 @@
 
     python3 peers.py prepare IN.onnx OUT.onnx SCENE.npy …       names for nodes, a weight for each node, scenes as .npz
     python3 peers.py count MODEL.onnx                           prints how many nodes compute in FP32
-    python3 peers.py autocast IN.onnx OUT.onnx INPUTS           ModelOpt's AutoCast; INPUTS holds an .npz a scene
+    python3 peers.py scene GOLDEN.npz OUT.npz                   the first of the inputs of models/depth-pro, by the input's name
+    python3 peers.py autocast IN.onnx OUT.onnx INPUTS           ModelOpt's AutoCast; INPUTS holds an .npz a scene; `none`: without ranges
     python3 peers.py auto-mixed IN.onnx OUT.onnx INPUT.npz -- JUDGE …   onnxconverter-common's bisection
 
 JUDGE is a command that reads a line {output: file.npy} and answers "true" or "false" by a line.
@@ -75,7 +76,8 @@ def count(path):
 def autocast(source, out, inputs):
     from modelopt.onnx.autocast.__main__ import main
 
-    main(["--onnx_path", source, "--output_path", out, "--keep_io_types", "--calibration_data", inputs])
+    ranges = ["--data_max", "inf"] if inputs == "none" else ["--calibration_data", inputs]
+    main(["--onnx_path", source, "--output_path", out, "--keep_io_types", *ranges])
     return {}
 
 
@@ -116,6 +118,8 @@ def main():
     start = time.time()
     if verb == "prepare":
         return prepare(*rest)
+    if verb == "scene":
+        return np.savez(rest[1], image=np.load(rest[0])["inputs"][:1])
     if verb == "count":
         found = count(*rest)
     elif verb == "autocast":

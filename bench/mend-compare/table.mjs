@@ -12,6 +12,7 @@ const order = [
   'plain FP16',
   'FP32 sums',
   'AutoCast',
+  'AutoCast, without its ranges',
   'auto mixed precision',
   'Polygraphy',
   'mend',
