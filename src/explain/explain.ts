@@ -102,20 +102,14 @@ export async function explain(
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
   const low = worstOfTrial(lowTrial)
-  // groups are of places among the chosen
-  const among = (group: readonly number[]) => group.map(place => chosen[place]!)
   const usedBy = async (group: readonly number[]) =>
-    (await trials.worst(levelsOf(units, among(group), 'low', 'full'))).used
-  const { groups, splits } = await sensitivity(chosen.length, usedBy, fp32.used, {
+    (await trials.worst(levelsOf(units, group, 'low', 'full'))).used
+  const found = await sensitivity(chosen, usedBy, fp32.used, {
     // a hundredth of the squared error, or of the limit's square where the error is larger
     negligible: 0.1 * Math.min(1, low.used),
     splits: Math.max(0, Math.floor((budget - top - 3) / 2)),
-    cut: cutBetweenModules(chosen.map(unit => units[unit]!)),
+    cut: cutBetweenModules(units),
   })
-  const found: Sensitivity = {
-    groups: groups.map(group => ({ ...group, units: among(group.units) })),
-    splits: splits.map(split => ({ ...split, units: among(split.units) })),
-  }
   const costs = unitCosts(units, found)
   for (const cost of costs.filter(({ sharedBy }) => sharedBy === 1).slice(0, top)) {
     const index = units.findIndex(({ head }) => head.id === cost.nodes[0])

@@ -2,7 +2,7 @@
  * Where a group of neighbours is best cut in two: between two modules of PyTorch, the outermost ones near the middle, so
  * that what is told together belongs together; in the middle where no module is known. Pure.
  * @param units in the order of the network
- * @returns for places among `units`, how many of them are to be in the first half
+ * @returns for some of them, how many go into the first half
  */
 export function cutBetweenModules(
   units: readonly { module?: string }[],

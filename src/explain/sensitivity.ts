@@ -14,7 +14,7 @@ export interface Split {
 }
 
 export interface Sensitivity {
-  /** Every unit is in one group; in the order of the network. */
+  /** Every unit that was looked at is in one group; in the order of the network. */
   groups: Group[]
   splits: Split[]
 }
@@ -31,11 +31,12 @@ export interface SensitivityOptions {
 /**
  * Finds what each unit costs in few trials: the group that costs most is halved, again and again, until every group costs
  * little or is one unit. Neighbours stay together, so that a group has few casts.
+ * @param among units, or how many there are where all are meant
  * @param usedBy the share of a limit that is used with these units alone in the format
  * @param floor the share that FP32 uses
  */
 export async function sensitivity(
-  count: number,
+  among: number | readonly number[],
   usedBy: (units: readonly number[]) => Promise<number>,
   floor: number,
   { negligible, splits: budget, cut = units => units.length >> 1 }: SensitivityOptions,
@@ -44,7 +45,7 @@ export async function sensitivity(
     units,
     used: without(await usedBy(units), floor),
   })
-  const groups = [await groupOf(Array.from({ length: count }, (_, i) => i))]
+  const groups = [await groupOf(typeof among === 'number' ? [...Array(among).keys()] : among)]
   const splits: Split[] = []
   while (splits.length < budget) {
     const next = dearest(groups.filter(({ units, used }) => units.length > 1 && used > negligible))
