@@ -19,6 +19,17 @@ const { values, positionals } = parseArgs({
     python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
   },
 })
+/** What the rows of the table are here. */
+const methods = {
+  fp16: 'plain FP16',
+  'fp16-sum32': 'FP32 sums',
+  fp32: 'FP32 throughout',
+  autocast: 'AutoCast',
+  'autocast-unranged': 'AutoCast, without its ranges',
+  'auto-mixed': 'auto mixed precision',
+  mend: 'mend',
+}
+
 const [verb, ...paths] = positionals.map((path, i) => (i === 0 ? path : resolve(path)))
 if (verb === 'try') await tryAll(paths[0])
 else writeRows(...paths)
@@ -118,26 +129,18 @@ function limitsOf(rows) {
   return limitsFrom(rows.fp16.losses.inverse, rows['fp16-sum32'].losses.inverse)
 }
 
-const methods = {
-  fp16: 'plain FP16',
-  'fp16-sum32': 'FP32 sums',
-  fp32: 'FP32 throughout',
-  autocast: 'AutoCast',
-  'autocast-unranged': 'AutoCast, without its ranges',
-  'auto-mixed': 'auto mixed precision',
-  mend: 'mend',
-}
-
 function writeRows(table, tried, out) {
   const { rows, host } = JSON.parse(readFileSync(table, 'utf8'))
   const peers = existsSync(tried) ? JSON.parse(readFileSync(tried, 'utf8')) : {}
   const tolerance = limitsOf(rows)
   const all = Object.entries(methods).flatMap(([name, method]) => {
     const [row, peer] = [rows[name], peers[name]]
-    if (!row?.losses)
-      return peer?.failed
-        ? [{ network: 'depth_pro', method, seconds: peer.seconds, builds: 0, failed: peer.failed }]
+    if (!row?.losses) {
+      const failed = peer && (peer.failed ?? 'made, but not built in the time that there was')
+      return failed
+        ? [{ network: 'depth_pro', method, seconds: peer.seconds, builds: peer.builds, failed }]
         : []
+    }
     const { rmse, absRel } = row.losses.inverse
     return [
       {
