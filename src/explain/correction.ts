@@ -22,7 +22,7 @@ export interface Pair {
 
 const untold: Factor = { rounding: 1, sums: 1 }
 /** More than this is no kernel's arithmetic: the guide does not see what happens there. */
-const most = 1e4
+const most = 1e6
 
 /**
  * What the target makes of a trial of the guide. Pure.
@@ -45,30 +45,68 @@ export function expected(guide: Trial, fp32: Pair, correction: Correction, sums:
   )
 }
 
+/** A set of nodes that was run on both, and the squared error expected of its products that sum in the format. */
+export interface Observation extends Pair {
+  sums: number
+}
+
 /**
- * Learns from a network that was run on both. What the target loses more than the guide is laid to sums where any are left
- * in the format, else to rounding. Where either is not finite nothing can be learned of how much: a target that breaks
- * where the guide does not is taken for four times worse. Pure.
+ * Learns from what was run on both: the factors, not below 0, that tell the squared errors seen on the target best, each
+ * relative to itself; where they leave it open, rounding is what the guide says and the rest is laid to sums. The last is
+ * never expected to be less than it was. What is not finite teaches no figure: a target that breaks where the guide does
+ * not is taken for four times worse. Pure.
  */
-export function learned(before: Correction, { guide, target }: Pair, fp32: Pair, sums: number): Correction {
-  const limits = Object.keys(guide[0]?.used ?? {})
+export function learned(observations: readonly Observation[], fp32: Pair): Correction {
+  const limits = Object.keys(fp32.guide[0]?.used ?? {})
   return Object.fromEntries(
     limits.map(limit => {
-      const old = before[limit] ?? untold
-      const seen = largestBeyond(guide, fp32.guide, limit)
-      const lost = largestBeyond(target, fp32.target, limit)
-      return [limit, factor(old, seen, lost, sums)]
+      const seen = observations
+        .map(({ guide, target, sums }) => ({
+          guide: largestBeyond(guide, fp32.guide, limit),
+          target: largestBeyond(target, fp32.target, limit),
+          sums,
+        }))
+        .filter(({ guide, sums }) => Number.isFinite(guide + sums))
+      const finite = seen.filter(({ target }) => Number.isFinite(target))
+      const worse = 16 ** (seen.length - finite.length)
+      const { rounding, sums } = atLeast(fitted(finite), finite.at(-1))
+      return [limit, { rounding: bounded(worse * rounding), sums: bounded(worse * sums) }]
     }),
   )
 }
 
-function factor(old: Factor, guide: number, target: number, sums: number): Factor {
-  if (!Number.isFinite(guide)) return old
-  if (!Number.isFinite(target)) return { rounding: bounded(old.rounding * 16), sums: bounded(old.sums * 16) }
-  if (target > guide && sums > 0) return { rounding: 1, sums: bounded((target - guide) / sums) }
-  if (guide === 0) return old
-  // what was learned of sums stays where none were left to learn from
-  return { rounding: bounded(target / guide), sums: sums > 0 ? 0 : old.sums }
+interface Seen {
+  guide: number
+  target: number
+  sums: number
+}
+
+/** Weight of the guide's own word against what was seen. */
+const trust = 0.01
+
+/** Least squares of relative errors, by the normal equations; where one factor would be below 0 it is 0. */
+function fitted(seen: readonly Seen[]): Factor {
+  if (seen.length === 0) return untold
+  let [gg, gs, ss, g, s] = [trust, 0, 0, trust, 0]
+  for (const { guide, target, sums } of seen) {
+    const [a, b] = [guide, sums].map(part => part / Math.max(target, 1e-12)) as [number, number]
+    gg += a * a
+    gs += a * b
+    ss += b * b
+    g += a
+    s += b
+  }
+  if (ss === 0) return { rounding: g / gg, sums: untold.sums }
+  const determinant = gg * ss - gs * gs
+  const [rounding, sums] = [(g * ss - s * gs) / determinant, (s * gg - g * gs) / determinant]
+  if (sums < 0) return { rounding: g / gg, sums: 0 }
+  return rounding < 0 ? { rounding: 0, sums: s / ss } : { rounding, sums }
+}
+
+function atLeast(factor: Factor, last: Seen | undefined): Factor {
+  const told = last ? factor.rounding * last.guide + factor.sums * last.sums : 0
+  const scale = told > 0 ? Math.max(1, last!.target / told) : 1
+  return { rounding: factor.rounding * scale, sums: factor.sums * scale }
 }
 
 /** Nothing of infinitely much is nothing here. */

@@ -1,6 +1,6 @@
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
-import { type Correction, expected, type Factor, learned, type Pair } from './correction.ts'
+import { expected, learned, type Observation, type Pair } from './correction.ts'
 import { costOf, sumsOverRounding } from './cost.ts'
 import { type Costs, measuredCosts, nominalCosts, shapesOf } from './costs.ts'
 import { type Question, type Trial, type Worst, worstOfTrial } from './evaluator.ts'
@@ -97,7 +97,8 @@ export async function mendOn(
   const unseen = (levels: Levels) =>
     levels.reduce((all, level, unit) => all + (level === 'low' ? sums[unit]! : 0), 0)
 
-  let correction = learned({}, { guide: guideLow, target: targetLow.trial }, fp32, unseen(low))
+  const observed: Observation[] = [{ guide: guideLow, target: targetLow.trial, sums: unseen(low) }]
+  let correction = learned(observed, fp32)
   const known = await order()
   const floorOnTarget = worstOfTrial(targetFull.trial).used
   const measured = new Map<string, Measured>([
@@ -119,12 +120,8 @@ export async function mendOn(
     const run = await built.measure(levels, 'sets')
     measured.set(levelsText(levels), run)
     sets.push({ why: next.why, levels, point: point(levels, run), expected: hoped })
-    correction = learned(
-      correction,
-      { guide: await onGuide(levels), target: run.trial },
-      fp32,
-      unseen(levels),
-    )
+    observed.push({ guide: await onGuide(levels), target: run.trial, sums: unseen(levels) })
+    correction = learned(observed, fp32)
   }
 
   const passing = sets.filter(({ point: { worst } }) => worst.used <= target)
@@ -143,7 +140,7 @@ export async function mendOn(
 
   /** Steps by what they take off on the target, of the limit that it uses most. */
   async function order(): Promise<Survey> {
-    const { rounding, sums: added } = factorOf(correction, worstOfTrial(targetLow.trial))
+    const { rounding, sums: added } = correction[worstOfTrial(targetLow.trial).limit]!
     const sum = new Map<number, number>()
     for (const { units: members } of found.groups)
       for (const unit of members) {
@@ -187,10 +184,6 @@ export async function mendOn(
   async function onTarget(levels: Levels): Promise<Point> {
     return point(levels, measured.get(levelsText(levels)) ?? (await built.measure(levels, 'frontier')))
   }
-}
-
-function factorOf(correction: Correction, { limit }: Worst): Factor {
-  return correction[limit]!
 }
 
 function timesOf({ times = {} }: Measured): Map<string, number> {

@@ -8,21 +8,32 @@ const trial = (absRel: number, rmse = absRel): Trial => [
 const fp32: Pair = { guide: trial(0), target: trial(0.3) }
 const infinite = Number.POSITIVE_INFINITY
 
+const from = (guide: Trial, target: Trial, sums: number) => ({ guide, target, sums })
+
 describe('what was learned foretells what it was learned from', () => {
   test.each([
     ['sums', trial(1.2), trial(2.5), 0.4],
     ['rounding alone', trial(1.2), trial(2.5), 0],
     ['a guide that is too dark', trial(3), trial(2.5), 0.4],
   ])('%s', (_, guide, target, sums) => {
-    const correction = learned({}, { guide, target }, fp32, sums)
-    expect(expected(guide, fp32, correction, sums).used).toBeCloseTo(2.5)
+    const correction = learned([from(guide, target, sums)], fp32)
+    const { used } = expected(guide, fp32, correction, sums)
+    expect(used).toBeGreaterThanOrEqual(2.5 - 1e-9)
+    expect(used).toBeLessThan(2.52)
   })
 })
 
-test('what the target loses more is laid to sums while there are any, and leaves with them', () => {
-  const correction = learned({}, { guide: trial(1), target: trial(5) }, fp32, 2)
-  expect(expected(trial(1), fp32, correction, 0).used).toBeCloseTo(Math.hypot(1, 0.3))
+test('one network leaves it open what the target loses more: it is laid to sums, and leaves with them', () => {
+  const correction = learned([from(trial(1), trial(5), 2)], fp32)
+  expect(expected(trial(1), fp32, correction, 0).used).toBeCloseTo(Math.hypot(1, 0.3), 1)
   expect(expected(trial(1), fp32, correction, 1).used).toBeGreaterThan(3)
+})
+
+test('a second tells: without sums it is as bad, so it was rounding', () => {
+  const correction = learned([from(trial(1), trial(5), 2), from(trial(0.5), trial(2.5), 0.01)], fp32)
+  expect(correction['depth absRel']!.rounding).toBeGreaterThan(20)
+  expect(expected(trial(0.5), fp32, correction, 0.01).used).toBeGreaterThanOrEqual(2.5 - 1e-9)
+  expect(expected(trial(0.5), fp32, correction, 0.01).used).toBeLessThan(2.7)
 })
 
 test('each limit has a factor of its own; scenes share it, by the worst', () => {
@@ -31,20 +42,19 @@ test('each limit has a factor of its own; scenes share it, by the worst', () => 
     { scene: 'b', used: { x: b } },
   ]
   const ends: Pair = { guide: two(0, 0), target: two(0, 0) }
-  const correction = learned({}, { guide: two(1, 2), target: two(4, 3) }, ends, 0)
-  expect(correction.x!.rounding).toBeCloseTo(4)
-  expect(learned({}, { guide: trial(1, 2), target: trial(2, 2) }, fp32, 0)).toMatchObject({
-    'depth absRel': { rounding: 4 - 0.09 },
-    'depth rmse': { rounding: (4 - 0.09) / 4 },
-  })
+  expect(learned([from(two(1, 2), two(4, 3), 0)], ends).x!.rounding).toBeCloseTo(4, 1)
+  const both = learned([from(trial(1, 2), trial(2, 2), 0)], fp32)
+  expect(both['depth absRel']!.rounding).toBeCloseTo(4 - 0.09, 1)
+  expect(both['depth rmse']!.rounding).toBeCloseTo((4 - 0.09) / 4, 1)
 })
 
 test('what is not finite teaches no figure: a guide that breaks nothing, a target that breaks to expect worse', () => {
-  const before = { 'depth absRel': { rounding: 2, sums: 3 }, 'depth rmse': { rounding: 2, sums: 3 } }
-  expect(learned(before, { guide: trial(infinite), target: trial(1) }, fp32, 1)).toEqual(before)
-  const worse = learned(before, { guide: trial(0.1), target: trial(infinite) }, fp32, 1)
-  expect(worse['depth absRel']!.rounding).toBeGreaterThan(2)
-  expect(expected(trial(infinite), fp32, before, 0).used).toBe(infinite)
+  expect(learned([from(trial(infinite), trial(1), 1)], fp32)).toEqual(learned([], fp32))
+  const known = from(trial(1), trial(2), 1)
+  const worse = learned([known, from(trial(0.1), trial(infinite), 1)], fp32)
+  const { rounding, sums } = learned([known], fp32)['depth absRel']!
+  expect(worse['depth absRel']).toEqual({ rounding: 16 * rounding, sums: 16 * sums })
+  expect(expected(trial(infinite), fp32, worse, 0).used).toBe(infinite)
 })
 
 test('FP32 is expected to be what it is on the target, whatever was learned', () => {
