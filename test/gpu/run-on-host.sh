@@ -39,6 +39,7 @@ weak() { vitest weak; }
 quantised() { vitest quantised; }
 fusion() { vitest fusion; }
 networks() { vitest networks; }
+mend() { vitest mend; }
 timing() { vitest timing; }
 bench() {
   depthgate bench --config $config --engine trt --scene room --scene street --scene chelsea --seconds 2 --warmup 0.5 \
@@ -66,7 +67,7 @@ rebuilds() {
 unfused() { node bench/tensorrt/unfused.mjs "$DEPTHGATE_LEVEL"; }
 
 # step and its limit in seconds, by importance
-steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:400 plans:240 weak:240 bench:300 budget:200 gate:200
+steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:400 mend:420 plans:240 weak:240 bench:300 budget:200 gate:200
   baselines:150 quantised:300 providers:300 rebuilds:200 unfused:200)
 
 limit_of() {
