@@ -55,69 +55,100 @@ const folderOf = (name, method) => join(work, name, slug(method))
 const networks = networksIn(work)
 const asked = values.only.flatMap(name => (name === 'traps' ? trapNames() : [name]))
 const names = asked.length > 0 ? asked : Object.keys(networks)
-if (values.again) for (const name of names) await measureAgain(name)
+if (values.again) for (const name of names) await attempt(name, () => measureAgain(name))
 else {
-  for (const name of names) if (left() > 10) await convertAll(name)
+  for (const name of names) await attempt(name, () => convertAll(name))
+  const limited = () => names.filter(name => results.tolerances[name])
   // what is found by building comes afterwards, ours first: time may run out
   for (const method of Object.keys(searches))
-    for (const name of names)
-      if (left() > 10 && results.tolerances[name] && !known(name, method)) await searchFor(name, method)
+    for (const name of limited()) if (!known(name, method)) await attempt(name, () => searchFor(name, method))
+  // without a search for limits FP32 tells nothing that is worth a build
+  for (const name of limited())
+    if (!networks[name].tolerance) await attempt(name, () => buildAll(name, begin(name, [throughout])))
 }
 
-/** The methods that build nothing while they search. */
-async function convertAll(name) {
-  const network = await prepare(name, networks[name], { work, python: options.python, limit: left() })
-  networks[name] = network
-  const found = {}
-  const find = async method => {
-    const [folder, limit] = [freshFolder(folderOf(name, method)), limitOf(name, 'search')]
-    const tolerance = results.tolerances[name]
-    found[method] = await conversions[method]({ name, network, folder, limit, tolerance, options })
+/** What goes wrong with one network leaves the others alone. */
+async function attempt(name, work) {
+  if (left() < 10) return
+  try {
+    await work()
+  } catch (thrown) {
+    console.log(`${elapsed().toFixed(0)} s  ${name}: ${thrown.stack}`)
   }
-  const first = ['plain FP16', 'FP32 sums']
-  await Promise.all(first.map(find))
-  results.tolerances[name] ??= network.tolerance ?? (await chosenLimits(name, found))
-  if (!results.tolerances[name]) return
-  // without a search for limits FP32 tells nothing that is worth a build
-  const more = Object.keys(conversions).filter(
-    method => !found[method] && !(network.tolerance && method === throughout),
-  )
-  await Promise.all(more.map(find))
-  const open = Object.keys(found).filter(method => !known(name, method))
-  for (const method of open)
-    if (found[method].failed) await keep(name, method, found[method], { error: found[method].failed })
-  const methods = open.filter(method => !found[method].failed)
-  // a trap is built so fast that starting takes longer: all in one go
-  for (const batch of network.tolerance ? [methods] : methods.map(method => [method])) {
+}
+
+/** The methods that build nothing while they search. What they do on the processor goes on while the GPU builds. */
+async function convertAll(name) {
+  networks[name] = await prepare(name, networks[name], { work, python: options.python, limit: left() })
+  const ends = ['plain FP16', 'FP32 sums']
+  const found = begin(name, [...ends, 'AutoCast'])
+  results.tolerances[name] ??= networks[name].tolerance ?? (await chosenLimits(name, ends, found))
+  if (results.tolerances[name]) await buildAll(name, { ...found, ...begin(name, ['auto mixed precision']) })
+}
+
+/** Promises of what is not known yet. */
+function begin(name, methods) {
+  const open = methods.filter(method => !known(name, method))
+  return Object.fromEntries(open.map(method => [method, find(name, method)]))
+}
+
+function find(name, method) {
+  const [folder, limit] = [freshFolder(folderOf(name, method)), limitOf(name, 'search')]
+  const [network, tolerance] = [networks[name], results.tolerances[name]]
+  return conversions[method]({ name, network, folder, limit, tolerance, options })
+}
+
+/** Builds and measures what conversions find, in their order; a trap's so fast that starting takes longer, all in one go. */
+async function buildAll(name, pending) {
+  const methods = Object.keys(pending)
+  for (const batch of networks[name].tolerance ? [methods] : methods.map(method => [method])) {
     if (left() < 10) continue
-    for (const [method, row] of await built(name, batch, found, timed))
-      await keep(name, method, found[method], row)
+    const found = {}
+    for (const method of batch) {
+      const made = await pending[method]
+      if (made.failed) await keep(name, method, made, { error: made.failed })
+      else found[method] = made
+    }
+    for (const [method, row] of await built(name, found, timed)) await keep(name, method, found[method], row)
   }
 }
 
 /** What FP16 loses on this machine, without and with FP32 sums, decides the limits before anything is searched. */
-async function chosenLimits(name, found) {
+async function chosenLimits(name, ends, pending) {
   const rows = []
   // one by one, so that a limit of time ends one build alone
-  for (const method of ['plain FP16', 'FP32 sums']) rows.push(...(await built(name, [method], found, quick)))
-  if (rows.every(([, row]) => row.type === 'measured'))
-    return limitsFrom(...rows.map(([, { accuracy }]) => accuracy))
-  for (const [method, row] of rows) if (row.type !== 'measured') await keep(name, method, found[method], row)
+  for (const method of ends) {
+    const found = { [method]: await pending[method] }
+    const [[, row]] = found[method].failed
+      ? [[method, { error: found[method].failed }]]
+      : await built(name, found, quick)
+    if (row.type !== 'measured') return keep(name, method, found[method], row)
+    rows.push(row)
+  }
+  return limitsFrom(...rows.map(({ accuracy }) => accuracy))
 }
 
-/** Builds and measures what conversions made; all builds of a network share their timings of kernels. */
-async function built(name, methods, found, timing) {
-  const folder = join(work, name, 'built')
+/** Rows of what was found, by method; all builds of a network share their timings of kernels. */
+async function built(name, found, timing) {
+  const [methods, folder] = [Object.keys(found), join(work, name, 'built')]
+  if (methods.length === 0) return []
   const slugs = methods.map(slug)
   const models = methods.map((method, i) => [
     slugs[i],
     configured(networks[name], found[method].model, results.tolerances[name]),
   ])
   const cache = { timingCache: join(work, name, 'timing.cache') }
-  writeProject(folder, Object.fromEntries(models), { trt: engineSettings(options, cache) })
+  const all = { ...knownModels(folder), ...Object.fromEntries(models) }
+  writeProject(folder, all, { trt: engineSettings(options, cache) })
   const log = join(folder, `${slugs.join('-').slice(0, 60)}.log`)
   const rows = await bench(folder, networks[name], slugs, { log, timing, limit: limitOf(name, 'build') })
   return methods.map((method, i) => [method, rows[i]])
+}
+
+/** What was built there before stays in the config, to be measured again. */
+function knownModels(folder) {
+  const config = join(folder, 'depthgate.config.json')
+  return existsSync(config) ? JSON.parse(readFileSync(config, 'utf8')).models : {}
 }
 
 async function searchFor(name, method) {

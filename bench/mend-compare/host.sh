@@ -29,12 +29,13 @@ traps() { # GPU: starting takes most of their time, so three at a time
   compare "$1" traps-c --only epsilon-first --only export-constant --only benign "${@:2}" & running+=($!)
   wait "${running[@]}"
 }
-# latencies were taken beside other builds: once more, when nothing else runs
-latencies() { for lane in a b c; do compare "$1" traps-$lane --again; done; }
-first() { traps "$@"; compare "$1" pocket --only pocket "${@:2}"; latencies "$1"; }
+# latencies once more, when nothing else runs
+again() { for lane in "${@:2}"; do compare "$1" "$lane" --again; done; }
+first() { traps "$@"; compare "$1" pocket --only pocket "${@:2}"; again "$1" pocket traps-a traps-b traps-c; }
 second() {
   while kill -0 "$preparing" 2>/dev/null; do sleep 1; done
   compare "$1" vit12 --only vit12 "${@:2}"
+  again "$1" vit12
 }
 
 while sleep 15; do keep; done & keeper=$!
