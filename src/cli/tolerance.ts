@@ -6,6 +6,7 @@ import { nameOf, planGate } from '../gate/plan.ts'
 import { caseText, type RunFilter } from '../gate/run-record.ts'
 import { sampleRuns, suggest } from '../gate/suggest.ts'
 import { suggestionText } from '../report/suggest-text.ts'
+import { showBuilds } from './build-progress.ts'
 import { type Command, countOf, parse } from './command.ts'
 
 const subverbs = ['suggest']
@@ -53,6 +54,7 @@ measured.
     }
     const plan = planGate(loadConfig(values.config), filter)
     if (plan.broken[0]) throw new DepthgateError('gate', plan.broken[0].error)
+    showBuilds()
     const { samples, unmeasured } = await sampleRuns(plan.cases, runs)
     const suggestions = suggest(samples)
     if (values.json)

@@ -135,7 +135,9 @@ function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined
   const timings = measured.flatMap(timingsOf)
   const [accuracy] = measured.map(row => row.accuracy)
   return [
-    'Latency: median of single inferences on the GPU, without copies unless asked for.',
+    measured.every(({ fingerprint }) => fingerprint.provider === 'cpu')
+      ? 'Latency: median of single inferences, each from its call to its result.'
+      : 'Latency: median of single inferences on the GPU, without copies unless asked for.',
     ...(accuracy ? [accuracyText(accuracy)] : []),
     ...rows.flatMap(row => (row.type === 'measured' ? [] : [absenceText(row)])),
     ...(front.length > 0 ? [`◆ no other is both faster and nearer to PyTorch (AbsRel).`] : []),
@@ -176,6 +178,8 @@ function absenceText(row: Exclude<BenchRow, MeasuredRow>): string {
 
 /** What of a budget is broken, not judged, or kept in spite of a doubt. */
 function budgetLines(row: BenchRow): string[] {
+  if (row.budget && row.type !== 'measured')
+    return [`budget of ${nameOf(row)}: not judged, since it could not be measured`]
   return (row.budget?.findings ?? [])
     .filter(found => found.type !== 'kept' || found.doubts.length > 0)
     .map(found => `budget of ${nameOf(row)}: ${findingText(found)}`)

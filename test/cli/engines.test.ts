@@ -98,6 +98,7 @@ describe('depthgate bench', () => {
       expect(code).toBe(1)
       expect(stdout).toMatch(/verdict +budget$/m)
       expect(stdout).toMatch(/fp32 +cpu .* pass +broken$/m)
+      expect(stdout).toMatch(/^Latency: median of single inferences, each from its call to its result\.$/m)
       expect(stdout).toMatch(/^budget of fp32 on cpu: median \S+ ms is \S+× its limit of 1\.00e-6 ms/m)
       expect(stdout).toMatch(/^faster, but not it: fp32 on cpu: it breaks its budget: median$/m)
       expect(readFileSync(join(folder, 'table.md'), 'utf8')).toMatch(/ \| pass \| broken \|$/m)

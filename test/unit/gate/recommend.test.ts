@@ -139,6 +139,7 @@ describe('of what was measured', () => {
     expect(text).toContain('budget of fp16 on trt: median 1.2 ms is 1.091× its limit of 1.1 ms')
     expect(text).toContain('budget of fp32 on trt: speedup 2.8× is below its limit of 4×')
     expect(text).toMatch(/budget of tf32 on trt: deviceMemory is not judged/)
+    expect(text).toMatch(/^budget of fp8 on trt: not judged, since it could not be measured$/m)
     expect(benchText(groupRows([fp32])[0]!, false)).not.toMatch(/budget/)
   })
 })
