@@ -2,6 +2,8 @@ import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { explain as explanation } from '../explain/explain.ts'
+import { explainOn } from '../explain/explain-on.ts'
+import { guideOf } from '../explain/guide.ts'
 import { Stopped } from '../explain/trials.ts'
 import { variantsOf } from '../explain/variants.ts'
 import { chosenRecipe } from '../gate/chosen-recipe.ts'
@@ -24,7 +26,10 @@ judged: what that uses of the limits is what the node costs.
 
   --precision P     fp16 (default), bf16, int8 or fp8
   --scene NAME      only these; may be given several times
-  --engine NAME     on which the output is judged; tensors are looked at on the CPU, where the format is emulated
+  --engine NAME     on which the output is judged; tensors are looked at on the CPU, where the format is emulated. On a TensorRT
+                    engine every trial is a build: what nodes cost is measured on a guide, and TensorRT builds three networks
+                    that tell what is lost there, which layer each node went into, what that takes, and each tensor's error
+  --guide NAME      the engine of the config that guides; by default emulation on the CPU. The engine itself: without a guide
   --nodes REGEX     only nodes whose PyTorch module, or name, matches: for networks whose tensors would take hours
   --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%
   --trials N        how many runs the search for costly nodes may take, about (48)
@@ -43,6 +48,7 @@ Exit code: 0 told, 2 bad input, 130 stopped.
       precision: { type: 'string', default: 'fp16' },
       scene: { type: 'string', multiple: true },
       engine: { type: 'string' },
+      guide: { type: 'string' },
       nodes: { type: 'string' },
       within: { type: 'string', multiple: true },
       trials: { type: 'string', default: '48' },
@@ -57,8 +63,10 @@ Exit code: 0 told, 2 bad input, 130 stopped.
     for (const note of notes) console.error(`note: ${note}`)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
     const line = trialLine(process.stderr)
+    const guide = guideOf(question, recipe, values.guide)
+    const variants = variantsOf(question, recipe)
     try {
-      const found = await explanation(question, variantsOf(question, recipe), {
+      const guided = await explanation(guide?.question ?? question, guide?.variants ?? variants, {
         trials: budget,
         signal: stop.signal,
         onTrial: line.show,
@@ -66,6 +74,7 @@ Exit code: 0 told, 2 bad input, 130 stopped.
         ...(values.nodes !== undefined && { nodes: patternOf('--nodes', values.nodes) }),
       })
       line.hide()
+      const found = guide ? await explainOn(question, variants, guided, stop.signal) : guided
       if (values.html !== undefined) writeWhole(values.html, explainHtml(found))
       console.log(values.json ? honestJson(found) : explainText(found, top).join('\n'))
       if (values.html !== undefined && !values.json) console.log(`\npage: ${fromHere(values.html)}`)

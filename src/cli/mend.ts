@@ -6,14 +6,13 @@ import { honestJson } from '../base/json.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import type { Question } from '../explain/evaluator.ts'
 import { type Foreign, modelOptArguments, trtexecArguments } from '../explain/foreign.ts'
-import { type Guide, guideFor } from '../explain/guide.ts'
+import { guideOf } from '../explain/guide.ts'
 import { type Mending, mend as mending } from '../explain/mend.ts'
 import { mendOn } from '../explain/mend-on.ts'
 import { planOf } from '../explain/plan-of.ts'
 import { Stopped } from '../explain/trials.ts'
-import { type Recipe, type Variants, variantsOf } from '../explain/variants.ts'
+import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
-import { engineNamed } from '../gate/engines.ts'
 import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
 import { frontierChart, mendText } from '../report/mend-text.ts'
@@ -119,13 +118,6 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     if (found.type === 'mended') await keep(question, variants, found, plan!, planFile, margin, values)
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
-}
-
-/** What is searched on: TensorRT takes minutes for a trial, all others seconds. */
-function guideOf(question: Question, recipe: Recipe, name: string | undefined): Guide | undefined {
-  const { settings } = engineNamed(question.model, question.engine)
-  if (name === question.engine || (name === undefined && settings.engine !== 'tensorrt')) return undefined
-  return guideFor(question, recipe, name)
 }
 
 /** Writes what was asked for, and tells where it is. */

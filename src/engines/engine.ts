@@ -47,6 +47,8 @@ export interface EngineRequest {
   cache: string
   /** Of the scenes' tensors, for a network with axes of unknown length. */
   shape?: readonly number[]
+  /** With fusion off: the tensors that are kept whole, and can be fetched; by default all of floats. */
+  marks?: readonly string[]
   /** What a quantiser that TensorRT drives may look at; absent where there is nothing. */
   calibration?: Calibration
 }
@@ -76,6 +78,8 @@ export interface Engine {
   readonly fingerprint: Fingerprint
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
+  /** Tensors that are kept whole besides its outputs, where fusion is off; `run` fetches them too. */
+  readonly marked?: readonly Port[]
   /** What a reader of the figures must know, such as arithmetic that differs from the precision's name. */
   readonly notes: readonly string[]
   /** What TensorRT made of the network. */

@@ -46,8 +46,15 @@ export interface Question {
   tolerance?: Tolerance
 }
 
-/** Evaluates by the same path as the gate: the variant is written, loaded by the engine with fusion as configured, judged. */
-export function engineEvaluator(question: Question, variants: Variants): Evaluator {
+/**
+ * Evaluates by the same path as the gate: the variant is written, loaded by the engine, judged.
+ * @param over in the place of what is configured
+ */
+export function engineEvaluator(
+  question: Question,
+  variants: Variants,
+  over: Pick<Partial<EngineRequest>, 'fusion' | 'marks'> = {},
+): Evaluator {
   const { model, onnx, precision, engine, scenes, tolerance } = question
   const emulated = variants.arithmetic === 'emulated'
   return {
@@ -73,7 +80,7 @@ export function engineEvaluator(question: Question, variants: Variants): Evaluat
   async function request(): Promise<EngineRequest> {
     // a plan of the engine's own, and types that TensorRT chooses, are left aside: what is made here is what is tried
     const made = await requestFor(model, { scene: scenes[0]!, precision: 'fp32', engine }, {})
-    return { ...made.request, onnx }
+    return { ...made.request, ...over, onnx }
   }
 
   async function judged(loaded: Engine): Promise<Trial> {

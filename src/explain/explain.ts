@@ -5,6 +5,7 @@ import { readModel } from '../onnx/model.ts'
 import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import type { LayerMap } from './layer-map.ts'
 import { everywhere, levelsOf } from './levels.ts'
+import type { Probed } from './look.ts'
 import { cutBetweenModules } from './modules.ts'
 import { type NetworkNode, networkOf } from './network.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
@@ -52,18 +53,8 @@ export interface Explanation {
   layers?: LayerMap
   /** How tensors were looked at on TensorRT itself: `NodeError.onEngine` holds what was found. */
   probed?: Probed
-}
-
-/** Tensors are kept whole to look at them, which takes fusion apart. */
-export interface Probed {
-  /** Tensors that were fetched, of those that the format changes. */
-  tensors: number
-  of: number
-  /** The output's error as the plan runs, and with its tensors kept whole. */
-  fused: Worst
-  apart: Worst
-  /** Whether the two are so far apart that what was found is not what the plan does: then it is fusion. */
-  changed: boolean
+  /** The engine that `layers` and `probed` are of; all else is of `engine`, which is quick to try many networks on. */
+  target?: { engine: string; low: Worst; notes: readonly string[] }
 }
 
 export interface ExplainOptions {

@@ -22,6 +22,13 @@ export function guideFor(question: Question, base: Recipe, name?: string): Guide
   return { question: asked, variants: variantsOf(asked, base) }
 }
 
+/** What is searched on in the place of an engine: TensorRT takes minutes for a trial, all others seconds. */
+export function guideOf(question: Question, base: Recipe, name?: string): Guide | undefined {
+  const { settings } = engineNamed(question.model, question.engine)
+  if (name === question.engine || (name === undefined && settings.engine !== 'tensorrt')) return undefined
+  return guideFor(question, base, name)
+}
+
 /** Whether a guide sums products in the format where its recipe says so; kernels of a GPU may without being told. */
 export function seesSums({ variants: { arithmetic, base } }: Guide): boolean {
   return arithmetic === 'emulated' && sumsInFp16(base as ReducedRecipe)

@@ -1,5 +1,7 @@
 import colors from 'picocolors'
 import type { Explanation, UnitCost } from '../explain/explain.ts'
+import type { LayerMap } from '../explain/layer-map.ts'
+import type { Probed } from '../explain/look.ts'
 import type { NodeError } from '../explain/node-errors.ts'
 import { unequal } from '../explain/sensitivity.ts'
 import { figure } from '../gate/figure.ts'
@@ -28,6 +30,7 @@ export function explainText(found: Explanation, top: number): string[] {
     '',
     ...errorTable(nodes, top),
     '',
+    ...targetText(found, top),
     ...additivityText(found),
     colors.dim(`${found.trials.run} trials run, ${found.trials.remembered} known from before`),
   ]
@@ -92,7 +95,11 @@ function errorTable(nodes: readonly NodeError[], top: number): string[] {
     .sort((a, b) => b.local.relative + (b.sums ?? 0) - a.local.relative - (a.sums ?? 0))
     .slice(0, top)
   const sums = nodes.some(node => node.sums !== undefined)
-  const head = ['', '', '', 'local', ...(sums ? ['sums'] : []), 'accumulated', 'largest', '']
+  const there = nodes.some(node => node.onEngine !== undefined)
+  const head = [
+    ...['', '', '', 'local', ...(sums ? ['sums'] : []), 'accumulated'],
+    ...[...(there ? ['on TensorRT'] : []), 'largest', ''],
+  ]
   return [
     colors.bold("errors of tensors, as shares of FP32's root mean square"),
     ...table(
@@ -105,12 +112,62 @@ function errorTable(nodes: readonly NodeError[], top: number): string[] {
           short(node.local.relative),
           ...(sums ? [node.sums === undefined ? '' : short(node.sums)] : []),
           short(node.accumulated.relative),
+          ...(there ? [node.onEngine === undefined ? '' : short(node.onEngine.relative)] : []),
           short(node.local.largest),
           faults(node),
         ]),
       ],
-      ['right', 'left', 'left', 'right', 'right', 'right', ...(sums ? (['right'] as const) : []), 'left'],
+      [
+        ...(['right', 'left', 'left', 'right', 'right', 'right'] as const),
+        ...[sums, there].flatMap(more => (more ? (['right'] as const) : [])),
+        'left',
+      ],
     ),
+  ]
+}
+
+/** What was seen on TensorRT: where its layers spend their time, and whether looking at tensors changed anything. */
+function targetText({ target, layers, probed, precision, nodes }: Explanation, top: number): string[] {
+  if (!target) return []
+  const { engine, low, notes } = target
+  return [
+    colors.bold(`on ${engine}, all in ${precision}: ${worstText(low)}`),
+    ...(layers ? layersText(layers, nodes, top) : []),
+    ...(probed ? probedText(probed) : []),
+    ...notes,
+    '',
+  ]
+}
+
+function layersText(map: LayerMap, nodes: readonly NodeError[], top: number): string[] {
+  const known = new Map(nodes.map(node => [node.id, node]))
+  const longest = [...map.layers].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, top)
+  const rows = longest.map(({ name, nodes: places, milliseconds, share }) => {
+    const first = places.map(place => known.get(place)).find(node => node !== undefined)
+    return [
+      `${milliseconds.toPrecision(2)} ms`,
+      percent(share),
+      shortened(name, 26),
+      places.length === 0 ? '' : `#${places[0]}${places.length > 1 ? ` and ${places.length - 1}` : ''}`,
+      first === undefined ? '' : shortened(nameOf(first), 24),
+    ]
+  })
+  const unmapped = map.milliseconds > 0 ? map.unmapped / map.milliseconds : 0
+  return [
+    `${map.layers.length} layers, ${map.milliseconds.toPrecision(3)} ms one by one, ${percent(unmapped)} of no known node; the longest:`,
+    ...table(
+      [['time', 'share', 'layer', 'nodes', ''].map(text => colors.dim(text)), ...rows],
+      ['right', 'right', 'left', 'left', 'left'],
+    ),
+  ]
+}
+
+function probedText({ tensors, of, fused, apart, changed }: Probed): string[] {
+  const uses = `kept whole for it, the output uses ${percent(apart.used)} instead of ${percent(fused.used)}`
+  return [
+    `${tensors} of ${of} tensors looked at there;`,
+    changed ? colors.yellow(uses) : uses,
+    ...(changed ? [colors.yellow("Then it is fusion: the tensors' errors are not what the plan does")] : []),
   ]
 }
 

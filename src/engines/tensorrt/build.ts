@@ -18,6 +18,8 @@ export interface BuildJob {
   tf32: boolean
   /** How every tensor is kept whole, where fusion is off. */
   unfused?: 'outputs' | 'debug'
+  /** Only these tensors, of all that could be kept so. */
+  marks?: readonly string[]
   /** Of the scene, for a network with axes of unknown length. */
   shape?: readonly number[]
   optimizationLevel?: number

@@ -98,6 +98,7 @@ function jobOf(request: EngineRequest, settings: TensorrtSettings): BuildJob {
     typing,
     tf32: request.precision === 'tf32',
     ...(request.fusion === 'off' && { unfused: 'outputs' as const }),
+    ...(request.fusion === 'off' && request.marks && { marks: request.marks }),
     ...(request.shape && { shape: request.shape }),
     ...(optimizationLevel !== undefined && { optimizationLevel }),
     ...(workspaceMiB !== undefined && { workspaceMiB }),

@@ -56,11 +56,13 @@ export async function loadTensorrt(request: EngineRequest): Promise<Engine> {
 
   const own = plan?.outputs
   const outputs = current.loaded.outputs.filter(({ name }) => own?.includes(name) ?? true).map(portOf)
+  const marked = current.loaded.outputs.filter(({ name }) => own && !own.includes(name)).map(portOf)
   const inputs = current.loaded.inputs.map(portOf)
   return {
     fingerprint: fingerprintOf(request, settings, hash, host, prebuilt !== undefined),
     inputs,
     outputs,
+    marked,
     notes: [],
     plan: {
       path,
@@ -117,7 +119,7 @@ export async function loadTensorrt(request: EngineRequest): Promise<Engine> {
     input?: string,
   ): Promise<EngineRun> {
     const feed = feedPort(file, inputs, tensor, input)
-    for (const name of fetch) checkOutput(file, outputs, name, readable)
+    for (const name of fetch) checkOutput(file, [...outputs, ...marked], name, readable)
     const { facts, arrays } = await ask({ type: 'run', fetch }, [wireOf(feed.name, tensor)])
     return {
       outputs: Object.fromEntries(arrays.map(array => [array.name, floats(array)])),

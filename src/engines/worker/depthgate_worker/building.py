@@ -43,7 +43,7 @@ def build(device, request, arrays, progress):
         calibrator = _calibrator(trt, device, inputs, request, arrays)
         config.int8_calibrator = calibrator
         kept.append(calibrator)
-    marked = _mark_all(trt, network, request["unfused"]) if request.get("unfused") else 0
+    marked = _mark_all(trt, network, request["unfused"], request.get("marks")) if request.get("unfused") else 0
     if hasattr(trt, "IProgressMonitor"):
         monitor = _monitor(trt, progress)
         config.progress_monitor = monitor
@@ -178,9 +178,9 @@ def _set_shapes(builder, config, inputs, request):
         config.set_calibration_profile(profile)
 
 
-def _mark_all(trt, network, how):
+def _mark_all(trt, network, how, names=None):
     """
-    Keeps every tensor of floats whole. `outputs` makes each an output of the network, `debug` marks it as a debug tensor.
+    Keeps every tensor of floats whole, or those of `names`. `outputs` makes each an output of the network, `debug` marks it as a debug tensor.
     What lies inside a loop or a condition cannot be marked, constants need not, quantised types may not.
     """
     inside = [
@@ -199,6 +199,8 @@ def _mark_all(trt, network, how):
             continue
         for i in range(layer.num_outputs):
             tensor = layer.get_output(i)
+            if names is not None and (tensor is None or tensor.name not in names):
+                continue
             if tensor is None or tensor.is_network_output or tensor.is_shape_tensor or tensor.dtype.name not in FLOATS:
                 continue
             if how == "outputs":
