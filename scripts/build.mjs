@@ -13,7 +13,9 @@ for (const file of readdirSync('src/engines/worker', { recursive: true }).filter
   name.endsWith('.py'),
 ))
   cpSync(join('src/engines/worker', file), join('dist/engines/worker', file))
-for (const file of ['report.css', 'report.js']) cpSync(`src/report/html/${file}`, `dist/report/html/${file}`)
+for (const file of ['report.css', 'report.js', 'theme.js'])
+  cpSync(`src/report/html/${file}`, `dist/report/html/${file}`)
+cpSync('src/report/explain/page', 'dist/report/explain/page', { recursive: true })
 // what `depthgate init --example` puts into a project: the network of the tests with its goldens
 cpSync('fixtures/tiny/tiny.onnx', 'dist/example/models/tiny.onnx')
 cpSync('fixtures/tiny/golden/tiny', 'dist/example/golden/tiny', { recursive: true })

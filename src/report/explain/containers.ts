@@ -16,7 +16,7 @@ export interface Container {
   outs: number[]
 }
 
-export type Child = { node: number } | { container: number }
+export type Child = { node: number; name?: string } | { container: number }
 
 /**
  * Lays a tree out as a list of containers, the outermost first, and finds for each what is joined inside of it. An edge
@@ -59,7 +59,7 @@ export function containersOf(root: Group, reads: readonly (readonly number[])[])
       const here: [number, number][] = [...path, [index, place]]
       if (child.type === 'node') {
         paths[child.index] = here
-        container.children.push({ node: child.index })
+        container.children.push({ node: child.index, ...(child.name !== undefined && { name: child.name }) })
       } else container.children.push({ container: add(child, index, here) })
     }
     return index

@@ -7,7 +7,8 @@ export interface Foldable {
 
 /** A network as boxes within boxes. */
 export type Tree =
-  | { type: 'node'; index: number }
+  /** Of a module that holds nothing else, by its name. */
+  | { type: 'node'; index: number; name?: string }
   | { type: 'group'; name: string; children: Tree[] }
   /** Groups one behind the other that have the same operators with the same shapes. */
   | { type: 'repeat'; name: string; instances: Group[] }
@@ -78,7 +79,7 @@ class Folding {
     const children = this.children(module)
     const [only] = children as [Tree]
     if (children.length > 1) return { type: 'group', name, children }
-    return only.type === 'node' ? only : { ...only, name: only.name === '' ? name : `${name}.${only.name}` }
+    return { ...only, name: only.name ? `${name}.${only.name}` : name }
   }
 
   /** Folds runs of equal neighbours, what spares most first. */

@@ -29,8 +29,13 @@ export function headHtml(run: RunRecord, title: string): Html {
 <div><dt>machine</dt><dd>${header.host.cpu}, ${header.host.cores} cores, ${header.host.platform}</dd></div>
 <div><dt>depthgate</dt><dd>${header.depthgate}</dd></div>
 </dl>
-<button type="button" id="theme"><span aria-hidden="true">◐</span> <span class="hidden">Colours:</span> <span id="theme-name">auto</span></button>
+${themeButton()}
 </header>`
+}
+
+/** Chooses the page's colours; theme.js makes it work. */
+export function themeButton(): Html {
+  return html`<button type="button" id="theme"><span aria-hidden="true">◐</span> <span class="hidden">Colours:</span> <span id="theme-name">auto</span></button>`
 }
 
 /** The cause that most failures share. */

@@ -1,14 +1,11 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { RunRecord } from '../../gate/run-record.ts'
 import { byUrgency, headline } from '../words.ts'
 import { caseHtml } from './case.ts'
 import type { CaseView } from './case-view.ts'
-import { html, scriptJson, trusted } from './markup.ts'
+import { documentHtml, pageFile } from './document.ts'
+import { html, scriptJson } from './markup.ts'
 import { filterHtml, headHtml, overviewHtml, qualityHtml, remarksHtml, speedHtml } from './overview.ts'
 import { gradients } from './pictures.ts'
-
-const own = (file: string) => readFileSync(new URL(file, import.meta.url), 'utf8')
 
 export interface PageInput {
   run: RunRecord
@@ -19,29 +16,16 @@ export interface PageInput {
   pictures: Readonly<Record<string, string>>
 }
 
-/** The report as one page. It loads nothing: its policy forbids every request, and every script but its own. */
+/** The report as one page. */
 export function pageHtml({ run, title, views, pictures }: PageInput): string {
-  const script = own('report.js')
-  const hash = createHash('sha256').update(script).digest('base64')
-  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`
   const byRecord = new Map(views.map(view => [view.record, view]))
   const ordered = byUrgency(run.cases).map(record => byRecord.get(record)!)
   const { word, text } = headline(run)
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="color-scheme" content="light dark">
-<title>${word}: ${text} · ${title}</title>
-<style>
-${trusted(gradients())}
-${trusted(own('report.css'))}
-</style>
-</head>
-<body>
-${headHtml(run, title)}
+  return documentHtml({
+    title: `${word}: ${text} · ${title}`,
+    style: `${gradients()}\n${pageFile('report.css')}`,
+    script: pageFile('report.js') + pageFile('theme.js'),
+    body: html`${headHtml(run, title)}
 <main>
 ${overviewHtml(run.cases, record => byRecord.get(record)!.id)}
 ${remarksHtml(run)}
@@ -54,9 +38,6 @@ ${filterHtml(run.cases)}
 ${qualityHtml(run)}
 ${speedHtml(run.cases)}
 </main>
-<script type="application/json" id="pictures">${scriptJson(pictures)}</script>
-<script>${trusted(script)}</script>
-</body>
-</html>
-`.text
+<script type="application/json" id="pictures">${scriptJson(pictures)}</script>`,
+  })
 }

@@ -82,33 +82,6 @@ function openTarget() {
 addEventListener('hashchange', openTarget)
 for (const link of all('.overview a')) link.addEventListener('click', () => setTimeout(openTarget))
 
-// ── colours: as the system, light, dark
-const theme = one('#theme')
-const themes = ['auto', 'light', 'dark']
-const remembered = () => {
-  try {
-    return localStorage.getItem('depthgate-theme') ?? 'auto'
-  } catch {
-    return 'auto'
-  }
-}
-
-function paint(name) {
-  if (name === 'auto') delete document.documentElement.dataset.theme
-  else document.documentElement.dataset.theme = name
-  one('#theme-name').textContent = name
-}
-theme.addEventListener('click', () => {
-  const next = themes[(themes.indexOf(one('#theme-name').textContent) + 1) % themes.length]
-  paint(next)
-  try {
-    localStorage.setItem('depthgate-theme', next)
-  } catch {
-    // a page from disk may have no storage; the choice then holds until it is closed
-  }
-})
-paint(themes.includes(remembered()) ? remembered() : 'auto')
-
 // ── the first failure is what a reader came for
 const first = one('.case.fail details, .case.broken details')
 if (location.hash) openTarget()

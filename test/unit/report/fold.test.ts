@@ -80,7 +80,11 @@ test('an edge is drawn in the innermost box that holds both ends, and ends at th
   const root = foldNetwork(nodes('stem:Conv', 'a:MatMul', 'a:Add', 'head:Conv'))
   expect(containersOf(root, [[], [0], [1, 0], [2, 0]])).toEqual([
     {
-      ...{ name: '', kind: 'group', children: [{ node: 0 }, { container: 1 }, { node: 3 }] },
+      ...{
+        name: '',
+        kind: 'group',
+        children: [{ node: 0, name: 'stem' }, { container: 1 }, { node: 3, name: 'head' }],
+      },
       ...{ edges: [[0, 1], [1, 2], [0, 2]], ins: [], outs: [] }, // biome-ignore format: a row
     },
     {
