@@ -8,6 +8,8 @@ import { planQuantization, type QuantizeChoice } from '../precision/quantize-pla
 import type { RoundedFormat } from '../precision/round.ts'
 import { type Unit, unitsOf } from './units.ts'
 
+type Accumulate = NonNullable<ReducedRecipe['accumulate']>
+
 /** What a reduced format can be chosen for, under a recipe: the units of the nodes that it reduces. */
 export function reducedUnits(
   onnx: string,
@@ -18,36 +20,59 @@ export function reducedUnits(
 ): Unit[] {
   const [network, changed] = [readModel(onnx), readModel(onnx)]
   const placeOf = placesIn(network, changed)
-  // kernels of fp16 may sum in it, unless the recipe says otherwise; an emulation does only where it says so
-  const mayBeLow = arithmetic === 'native' && format === 'fp16'
-  const sums = lowSums(
-    [...placedNodes(network.graph!)],
-    mayBeLow && accumulate === 'engine'
-      ? 'fp16'
-      : mayBeLow && typeof accumulate === 'object'
-        ? { ...accumulate, rest: 'fp16' }
-        : accumulate,
-  )
+  const sums = lowSums([...placedNodes(network.graph!)], sumsOf(format, arithmetic, accumulate))
   const { reduced } = convert(
     changed,
-    { ...choice, format, arithmetic, round, accumulate: accumulate === 'fp16' ? 'engine' : accumulate },
+    { ...choice, format, arithmetic, round, accumulate: ofConversion(accumulate) },
     onnx,
   )
   // in the order in which the network computes
   return unitsOf(network.graph!, [...reduced].map(placeOf), sums)
 }
 
-/** What a quantised format can be chosen for: every node that it quantises. */
-export function quantizedUnits(onnx: string, choice: QuantizeChoice): Unit[] {
+/** What a quantised format can be chosen for: every node that it quantises, and with a reduced rest every other one of that. */
+export function quantizedUnits(
+  onnx: string,
+  { accumulate = 'engine', ...choice }: QuantizeChoice & Pick<ReducedRecipe, 'accumulate'>,
+  arithmetic: 'native' | 'emulated',
+): Unit[] {
   const [network, changed] = [readModel(onnx), readModel(onnx)]
   const placeOf = placesIn(network, changed)
-  const { nodes } = planQuantization(changed, choice, onnx)
+  const { nodes, placed, rest } = planQuantization(changed, choice, onnx)
+  const quantized = new Set([...nodes.keys()].map(node => placeOf(node).node))
   const sorted = changed.graph!.node.filter(node => nodes.has(node))
-  return unitsOf(network.graph!, sorted.map(placeOf))
+  const units = rest === 'fp32' ? unitsOf(network.graph!, sorted.map(placeOf)) : restUnits(rest)
+  return units.map(unit => (quantized.has(unit.head.node) ? { ...unit, quantized: { rest } } : unit))
+
+  function restUnits(format: RoundedFormat): Unit[] {
+    const { reduced } = convert(
+      changed,
+      { format, arithmetic, keep: choice.keepFp32 ?? [], accumulate: ofConversion(accumulate) },
+      onnx,
+      { placed, nodes: new Set(nodes.keys()) },
+    )
+    const low = lowSums([...placedNodes(network.graph!)], sumsOf(format, arithmetic, accumulate))
+    return unitsOf(network.graph!, [...reduced].map(placeOf), node => low(node) && !quantized.has(node))
+  }
+}
+
+/** Kernels of fp16 may sum in it, unless the recipe says otherwise; an emulation does only where it says so. */
+function sumsOf(
+  format: RoundedFormat,
+  arithmetic: 'native' | 'emulated',
+  accumulate: Accumulate,
+): Accumulate {
+  if (arithmetic === 'emulated' || format !== 'fp16') return accumulate
+  if (accumulate === 'engine') return 'fp16'
+  return typeof accumulate === 'object' ? { ...accumulate, rest: 'fp16' } : accumulate
+}
+
+function ofConversion(accumulate: Accumulate): NonNullable<Conversion['accumulate']> {
+  return accumulate === 'fp16' ? 'engine' : accumulate
 }
 
 /** Places of the nodes that a recipe sums in FP16. */
-export function lowPlaces(onnx: string, accumulate: NonNullable<ReducedRecipe['accumulate']>): Set<string> {
+export function lowPlaces(onnx: string, accumulate: Accumulate): Set<string> {
   const placed = [...placedNodes(readModel(onnx).graph!)]
   const low = lowSums(placed, accumulate)
   return new Set(placed.flatMap(({ node, id }) => (low(node) ? [id] : [])))

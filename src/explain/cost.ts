@@ -11,11 +11,11 @@ import type { Level } from './levels.ts'
  */
 const nominal = {
   bytes: 3.35e12,
-  rate: { quantized: 1.98e15, low: 9.9e14, sum: 4.95e14, full: 6.7e13 },
+  rate: { quantized: 1.98e15, low: 9.9e14, rest: 9.9e14, sum: 4.95e14, full: 6.7e13 },
 } as const
 
 /** Bytes that a value takes. */
-const width = { quantized: 1, low: 2, sum: 2, full: 4 } as const
+const width = { quantized: 1, low: 2, rest: 2, sum: 2, full: 4 } as const
 
 /**
  * Seconds that some nodes would take on the nominal GPU: the longer of moving their tensors and computing them. No

@@ -24,14 +24,17 @@ export async function shapesOf(onnx: string): Promise<ShapeOf> {
 }
 
 /** By bytes and operations. Pure. */
-export function nominalCosts(units: readonly Unit[], quantized: boolean, shapeOf: ShapeOf): Costs {
+export function nominalCosts(units: readonly Unit[], shapeOf: ShapeOf): Costs {
   return table(
     'nominal',
-    units.map(({ nodes, sums }) => {
-      const low = costOf(nodes, quantized ? 'quantized' : 'low', shapeOf)
+    units.map(({ nodes, sums, quantized }) => {
+      // of a quantised unit what moves its result is of the rest
+      const [head, behind] = quantized ? [nodes.slice(0, 1), nodes.slice(1)] : [[], nodes]
+      const low = costOf(head, 'quantized', shapeOf) + costOf(behind, 'low', shapeOf)
       return {
         low: 0,
         sum: sums ? costOf(nodes, 'sum', shapeOf) - low : 0,
+        rest: quantized ? costOf(nodes, quantized.rest === 'fp32' ? 'full' : 'low', shapeOf) - low : 0,
         full: costOf(nodes, 'full', shapeOf) - low,
       }
     }),
@@ -52,7 +55,7 @@ const sumsShare = 0.75
 
 /**
  * By times on the target. Where a node is in no layer of one of the two, its nominal cost stands in, in the same proportion
- * as over all others. A layer that is no slower in FP32 is not free: to leave the format and come back takes Casts, so a
+ * as over all others; so does that of a quantised node's rest. A layer that is no slower in FP32 is not free: to leave the format and come back takes Casts, so a
  * quarter of the nominal cost is the least. Pure.
  */
 export function measuredCosts(units: readonly Unit[], nominal: Costs, { low, full }: MeasuredTimes): Costs {
@@ -69,12 +72,13 @@ export function measuredCosts(units: readonly Unit[], nominal: Costs, { low, ful
   )
   return table(
     'measured',
-    units.map(({ sums }, unit) => {
+    units.map(({ sums, quantized }, unit) => {
       const stand = nominal.more(unit, 'full') * scale
       const more = Math.max(measured[unit] ?? stand, stand / 4)
       return {
         low: 0,
         sum: sums ? sumsShare * more : 0,
+        rest: quantized ? more * ratio(nominal.more(unit, 'rest'), nominal.more(unit, 'full')) : 0,
         full: more,
       }
     }),

@@ -12,8 +12,12 @@ export interface Foreign {
  */
 export function trtexecArguments(plan: PrecisionPlan): Foreign {
   const { told, untold } = namedNodes(plan, name => !/[,:*\s"']/.test(name))
-  const layers = told.map(({ name }) => `${name}:fp32`).join(',')
-  return { text: `--${plan.precision} --precisionConstraints=obey --layerPrecisions=${layers}`, untold }
+  const layers = told.map(node => `${node.name}:${node.in === 'fp32 sums' ? 'fp32' : node.in}`).join(',')
+  const rest = 'rest' in plan.recipe && plan.recipe.rest !== 'fp32' ? ` --${plan.recipe.rest}` : ''
+  return {
+    text: `--${plan.precision}${rest} --precisionConstraints=obey --layerPrecisions=${layers}`,
+    untold,
+  }
 }
 
 /** A plan as arguments of NVIDIA ModelOpt's AutoCast: regular expressions over names of nodes. */

@@ -2,8 +2,11 @@ import { withNodes } from '../gate/recipe.ts'
 import type { Unit } from './units.ts'
 import type { Recipe } from './variants.ts'
 
-/** Where a unit is computed. `low`: as the recipe says. `sum`: in the format, its product summed in FP32. `full`: in FP32. */
-export type Level = 'low' | 'sum' | 'full'
+/**
+ * Where a unit is computed. `low`: as the recipe says. `sum`: in the format, its product summed in FP32. `rest`: not quantised,
+ * but of the rest's format. `full`: in FP32.
+ */
+export type Level = 'low' | 'sum' | 'rest' | 'full'
 
 /** One level a unit. */
 export type Levels = readonly Level[]
@@ -36,5 +39,5 @@ export function isFull(levels: Levels): boolean {
 export function recipeFor(units: readonly Unit[], levels: Levels, base: Recipe): Recipe {
   const places = (level: Level) =>
     units.flatMap((unit, index) => (levels[index] === level ? unit.nodes.map(({ id }) => `#${id}`) : []))
-  return withNodes(base, places('full'), places('sum'))
+  return withNodes(base, { fp32: places('full'), sums: places('sum'), rest: places('rest') })
 }

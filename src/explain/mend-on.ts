@@ -21,7 +21,8 @@ import { sensitivity } from './sensitivity.ts'
 import { cheapest, type Survey, squares } from './survey.ts'
 import { type Measured, Target } from './target.ts'
 import { Trials } from './trials.ts'
-import { isQuantized, type Variants } from './variants.ts'
+import { between } from './units.ts'
+import type { Variants } from './variants.ts'
 
 interface Built extends BuiltSet {
   levels: Levels
@@ -38,11 +39,11 @@ export async function mendOn(
   guide: Guide,
   { margin, splits = 64, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
-  const { onnx, precision } = question
+  const { onnx } = question
   const units = variants.units()
   const [low, full] = [everywhere(units, 'low'), everywhere(units, 'full')]
   const shapeOf = await shapesOf(onnx)
-  const nominal = nominalCosts(units, isQuantized(precision), shapeOf)
+  const nominal = nominalCosts(units, shapeOf)
   const target = 1 - margin
 
   const trials = await Trials.open(guide.question, units, guide.variants, options)
@@ -141,21 +142,22 @@ export async function mendOn(
   /** Steps by what they take off on the target, of the limit that it uses most. */
   async function order(): Promise<Survey> {
     const { rounding, sums: added } = correction[worstOfTrial(targetLow.trial).limit]!
-    const sum = new Map<number, number>()
+    const middle = new Map<number, number>()
     for (const { units: members } of found.groups)
       for (const unit of members) {
-        if (!units[unit]!.sums) continue
-        if (!seen) sum.set(unit, rounding * alone[unit]!)
-        else if (members.length === 1) sum.set(unit, await seenRounding(unit))
+        const level = between(units[unit]!)
+        if (level === 'sum' && !seen) middle.set(unit, rounding * alone[unit]!)
+        else if (level && members.length === 1)
+          middle.set(unit, (level === 'rest' ? rounding : 1) * (await seenRounding(unit, level)))
       }
     const weights = alone.map(
       (squared, unit) => rounding * squared + (sums[unit] === 0 ? 0 : added * sums[unit]!),
     )
-    return { units, found, steps: stepsOf(units, { low: weights, sum, cost: costs.more }) }
+    return { units, found, steps: stepsOf(units, { low: weights, between: middle, cost: costs.more }) }
   }
 
-  async function seenRounding(unit: number): Promise<number> {
-    const { used } = worstOfTrial(await onGuide(levelsOf(units, [unit], 'sum', 'full')))
+  async function seenRounding(unit: number, level: Level): Promise<number> {
+    const { used } = worstOfTrial(await onGuide(levelsOf(units, [unit], level, 'full')))
     return Math.max(0, used ** 2 - floor ** 2)
   }
 

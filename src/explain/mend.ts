@@ -6,13 +6,13 @@ import { levelsAfter } from './search.ts'
 import { cheapest, type Survey, survey } from './survey.ts'
 import type { Builds } from './target.ts'
 import { Trials } from './trials.ts'
-import type { Unit } from './units.ts'
-import { isQuantized, type Variants } from './variants.ts'
+import { between, type Unit } from './units.ts'
+import type { Variants } from './variants.ts'
 
 /** A unit that does not stay as the recipe says. */
 export interface MendedUnit {
   unit: Unit
-  level: 'sum' | 'full'
+  level: Exclude<Level, 'low'>
   /** Share of the limit that it uses alone in the format; of a group that was not told apart, together. */
   alone: number
   sharedBy: number
@@ -25,6 +25,8 @@ export interface Point {
   nodes: number
   /** Products summed in FP32. */
   sums: number
+  /** Nodes that are not quantised but of the rest's format. */
+  rest: number
   /** Of what putting everything into FP32 costs: 0 as the recipe says, 1 in FP32. */
   cost: number
   worst: Worst
@@ -81,7 +83,7 @@ export interface MendOptions {
 }
 
 /**
- * Finds a cheap set of nodes to put into FP32, or to sum there, such that every scene keeps its limits with a margin. Units
+ * Finds a cheap set of nodes to put into FP32, to sum there, or to leave to a quantised network's rest, such that every scene keeps its limits with a margin. Units
  * are ordered by the squared error that they cause alone, for what FP32 would cost; as many of the first as are needed are
  * taken, then every one that is not needed after all is given back: each unit of the result was tried without.
  */
@@ -90,10 +92,10 @@ export async function mend(
   variants: Variants,
   { margin, splits = 64, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
-  const { onnx, precision } = question
+  const { onnx } = question
   const units = variants.units()
   const trials = await Trials.open(question, units, variants, options)
-  const costs = nominalCosts(units, isQuantized(precision), await shapesOf(onnx))
+  const costs = nominalCosts(units, await shapesOf(onnx))
   const target = 1 - margin
   const point = async (levels: Levels) => pointOf(units, levels, costs, await trials.worst(levels))
   const passes = async (levels: Levels) => (await trials.worst(levels)).used <= target
@@ -116,7 +118,7 @@ export async function mend(
     // half of the units of this size, together, would use a tenth of the limit
     negligible: target * Math.sqrt(0.02 / units.length),
     rounding: async unit => {
-      const { used } = await trials.worst(levelsOf(units, [unit], 'sum', 'full'))
+      const { used } = await trials.worst(levelsOf(units, [unit], between(units[unit]!)!, 'full'))
       return Math.max(0, used ** 2 - fp32.worst.used ** 2)
     },
   })
@@ -157,7 +159,13 @@ export function pointOf(units: readonly Unit[], levels: Levels, costs: Costs, wo
   const count = (level: Level) =>
     units.reduce((sum, { nodes }, unit) => sum + (levels[unit] === level ? nodes.length : 0), 0)
   const cost = levels.reduce((sum, level, unit) => sum + costs.more(unit, level), 0)
-  return { nodes: count('full'), sums: count('sum'), cost: share(cost, costs.all), worst }
+  return {
+    nodes: count('full'),
+    sums: count('sum'),
+    rest: count('rest'),
+    cost: share(cost, costs.all),
+    worst,
+  }
 }
 
 export function chosenOf({ units, found: { groups } }: Survey, levels: Levels, costs: Costs): MendedUnit[] {

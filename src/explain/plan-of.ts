@@ -3,6 +3,7 @@ import { recipeText } from '../gate/recipe.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import type { Question } from './evaluator.ts'
 import type { MendedUnit, Mending, Point } from './mend.ts'
+import type { Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
 /** What mend found, as the file that the config takes. Pure but for the hash of the ONNX. */
@@ -48,12 +49,17 @@ function nodesOf({ unit, level, alone, sharedBy, cost }: MendedUnit): PlannedNod
     ...(node.name !== '' && { name: node.name }),
     operator: node.opType,
     writes: node.output.find(name => name !== '') ?? '',
-    in: level === 'full' ? 'fp32' : 'fp32 sums',
+    in: inText(unit, level),
     reason:
       index === 0
         ? `${told}alone in the precision it uses ${used}; ${rounded(cost * 100)} % of what FP32 costs`
         : `moves what #${unit.head.id} writes`,
   }))
+}
+
+function inText({ quantized }: Unit, level: MendedUnit['level']): PlannedNode['in'] {
+  if (level === 'sum') return 'fp32 sums'
+  return level === 'rest' && quantized ? quantized.rest : 'fp32'
 }
 
 function figureOf({ worst: { used, limit, scene }, latency }: Point): PlanFigure {

@@ -1,10 +1,10 @@
 import type { Level } from './levels.ts'
-import type { Unit } from './units.ts'
+import { between, type Unit } from './units.ts'
 
 /** One step up for one unit, what it takes off the squared error, and what it costs. */
 export interface Step {
   unit: number
-  level: 'sum' | 'full'
+  level: Exclude<Level, 'low'>
   gain: number
   cost: number
 }
@@ -13,21 +13,22 @@ export interface Step {
 export interface Weights {
   /** Squared error of the unit alone in the format. */
   low: readonly number[]
-  /** The same with its product summed in FP32; of units that may choose that. */
-  sum: ReadonlyMap<number, number>
+  /** The same at the level between that and FP32; of units that have one. */
+  between: ReadonlyMap<number, number>
   cost(unit: number, level: Level): number
 }
 
 /** All steps, those first that take off most for what they cost; a unit's first step never comes after its second. Pure. */
-export function stepsOf(units: readonly Unit[], { low, sum, cost }: Weights): Step[] {
-  const steps = units.flatMap<Step>(({ sums }, unit) => {
+export function stepsOf(units: readonly Unit[], { low, between: middle, cost }: Weights): Step[] {
+  const steps = units.flatMap<Step>((its, unit) => {
     const all = low[unit]!
     const whole: Step = { unit, level: 'full', gain: all, cost: cost(unit, 'full') }
-    const rounding = sum.get(unit)
-    if (!sums || rounding === undefined) return [whole]
-    const first: Step = { unit, level: 'sum', gain: difference(all, rounding), cost: cost(unit, 'sum') }
-    const second: Step = { unit, level: 'full', gain: rounding, cost: whole.cost - first.cost }
-    // where FP32 sums take nothing off, or less for their cost than FP32 as a whole, they are no step of their own
+    const level = between(its)
+    const left = middle.get(unit)
+    if (!level || left === undefined) return [whole]
+    const first: Step = { unit, level, gain: difference(all, left), cost: cost(unit, level) }
+    const second: Step = { unit, level: 'full', gain: left, cost: whole.cost - first.cost }
+    // where the level between takes nothing off, or less for their cost than FP32 as a whole, they are no step of their own
     return worth(first) > worth(second) ? [first, second] : [whole]
   })
   return steps.sort((a, b) => compare(worth(b), worth(a)) || a.cost - b.cost || a.unit - b.unit)
@@ -100,7 +101,7 @@ export async function fewest(
 export async function prune(
   levels: readonly Level[],
   dearest: readonly number[],
-  mayChooseSums: (unit: number) => boolean,
+  betweenOf: (unit: number) => Level | undefined,
   passes: (levels: readonly Level[]) => Promise<boolean>,
 ): Promise<Level[]> {
   let now = [...levels]
@@ -112,7 +113,8 @@ export async function prune(
     if (await accept(units, 'low')) return
     const [unit] = units as [number, ...number[]]
     if (units.length === 1) {
-      if (now[unit] === 'full' && mayChooseSums(unit)) await accept(units, 'sum')
+      const level = betweenOf(unit)
+      if (now[unit] === 'full' && level) await accept(units, level)
       return
     }
     const middle = units.length >> 1

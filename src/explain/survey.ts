@@ -2,7 +2,7 @@ import type { Costs } from './costs.ts'
 import type { Level } from './levels.ts'
 import { fewest, levelsAfter, predicted, prune, type Step, stepsOf } from './search.ts'
 import { type Sensitivity, type SensitivityOptions, sensitivity } from './sensitivity.ts'
-import type { Unit } from './units.ts'
+import { between, type Unit } from './units.ts'
 
 /** What each unit of a network costs the output, and in which order units had best be put into FP32. */
 export interface Survey {
@@ -17,7 +17,7 @@ export interface SurveyOptions extends SensitivityOptions {
   floor: number
   /** The share that is used with these units alone in the format. */
   usedBy(units: readonly number[]): Promise<number>
-  /** The squared error of a product alone in the format but summed in FP32. */
+  /** The squared error of a unit alone at the level between the format and FP32. */
   rounding(unit: number): Promise<number>
 }
 
@@ -27,12 +27,13 @@ export async function survey(
   { costs, floor, usedBy, rounding, ...options }: SurveyOptions,
 ): Promise<Survey> {
   const found = await sensitivity(units.length, usedBy, floor, options)
-  const sum = new Map<number, number>()
+  const middle = new Map<number, number>()
   for (const { units: members } of found.groups) {
     const [unit] = members
-    if (members.length === 1 && units[unit!]!.sums) sum.set(unit!, await rounding(unit!))
+    if (members.length === 1 && between(units[unit!]!)) middle.set(unit!, await rounding(unit!))
   }
-  return { units, found, steps: stepsOf(units, { low: squares(found, units.length), sum, cost: costs.more }) }
+  const low = squares(found, units.length)
+  return { units, found, steps: stepsOf(units, { low, between: middle, cost: costs.more }) }
 }
 
 /** A cheap set that passes: as few of the first steps as are needed, then back what is not needed after all. */
@@ -48,7 +49,7 @@ export async function cheapest(
     .slice(0, taken)
     .reverse()
     .map(({ unit }) => unit)
-  return prune(after(taken), [...new Set(dearest)], unit => units[unit]!.sums, passes)
+  return prune(after(taken), [...new Set(dearest)], unit => between(units[unit]!), passes)
 }
 
 /** Each unit's squared error alone; units of one group have equal parts of the group's. */

@@ -1,6 +1,7 @@
 import type { GraphProto, NodeProto } from '../onnx/gen/onnx_pb.ts'
 import { type PlacedNode, producersOf } from '../onnx/graph.ts'
 import { exact, products } from '../precision/operators.ts'
+import type { Rest } from '../precision/quantized-weight.ts'
 import { moduleOf, nodeLabel } from './label.ts'
 
 /** Nodes whose precision is chosen together: one that rounds, and those behind it that only move or pick what it wrote. */
@@ -13,6 +14,14 @@ export interface Unit {
   operator: string
   /** Whether it sums products, in FP16 or in FP32. */
   sums: boolean
+  /** Of one that is quantised: what it is of where it is not. */
+  quantized?: { rest: Rest }
+}
+
+/** The level between the format and FP32, where a unit has one. */
+export function between({ sums, quantized }: Unit): 'sum' | 'rest' | undefined {
+  if (sums) return 'sum'
+  return quantized && quantized.rest !== 'fp32' ? 'rest' : undefined
 }
 
 /**

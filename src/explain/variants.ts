@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { providerOf } from '../engines/settings.ts'
-import { calibratedRanges, quantized } from '../gate/calibrate.ts'
-import type { Model } from '../gate/config.ts'
+import { calibratedRanges } from '../gate/calibrate.ts'
 import { engineNamed } from '../gate/engines.ts'
+import { makeQuantized } from '../gate/make-quantized.ts'
 import { makeReduced } from '../gate/make-variant.ts'
 import type { QuantizedRecipe, ReducedRecipe } from '../gate/recipe.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
@@ -47,21 +47,27 @@ export function variantsOf(question: Question, base: Recipe): Variants {
   const { model, onnx, precision } = question
   const store = new TrialStore(join(model.root, '.depthgate/mend'))
   const made = isQuantized(precision)
-    ? quantizedVariants(model, onnx, precision, base)
+    ? quantizedVariants(question, precision, base)
     : reducedVariants(question, precision, base as ReducedRecipe, store.round)
   return { ...made, write: async recipe => store.write(await made.make(recipe), onnx) }
 }
 
 type Made = Omit<Variants, 'write'>
 
+/** How an engine computes fp16 and bf16. */
+function arithmeticOf({ model, engine, arithmetic }: Question): Arithmetic {
+  const onCpu = providerOf(engineNamed(model, engine).settings) === 'cpu'
+  return arithmetic ?? (onCpu ? 'emulated' : 'native')
+}
+
 function reducedVariants(
-  { model, onnx, engine, arithmetic: asked }: Question,
+  question: Question,
   format: RoundedFormat,
   base: ReducedRecipe,
   round: TrialStore['round'],
 ): Made {
-  const onCpu = providerOf(engineNamed(model, engine).settings) === 'cpu'
-  const arithmetic = asked ?? (onCpu ? 'emulated' : 'native')
+  const { onnx } = question
+  const arithmetic = arithmeticOf(question)
   return {
     base,
     arithmetic,
@@ -77,19 +83,29 @@ function reducedVariants(
   }
 }
 
-/** Quantised networks are the same for every engine. Ranges are found once: less is quantised, never more. */
-function quantizedVariants(model: Model, onnx: string, format: QuantizedFormat, base: QuantizedRecipe): Made {
+/**
+ * Quantised networks are the same for every engine but for a reduced rest. Ranges are found once: less is quantised, never
+ * more. Tensors are looked at with the rest in FP32.
+ */
+function quantizedVariants(question: Question, format: QuantizedFormat, base: QuantizedRecipe): Made {
+  const { model, onnx } = question
   let found: Promise<ReadonlyMap<string, number>> | undefined
   const ranges = () => {
     found ??= calibratedRanges(model, format, base)
     return found
   }
   const { calibration: _, calibrator: __, ...choice } = base
+  const { rest = 'fp32' } = base
+  const arithmetic = rest === 'fp32' ? 'native' : arithmeticOf(question)
   return {
     base,
-    arithmetic: 'native',
-    units: () => quantizedUnits(onnx, { ...choice, format }),
-    make: async recipe => (await quantized(model, format, recipe as QuantizedRecipe, await ranges())).model,
-    probe: async () => probeQuantized(() => readModel(onnx), { ...choice, format }, await ranges(), onnx),
+    arithmetic,
+    units: () => quantizedUnits(onnx, { ...choice, format }, arithmetic),
+    make: async (recipe, how = arithmetic) =>
+      (await makeQuantized(model, format, how, recipe as QuantizedRecipe, await ranges())).model,
+    probe: async () => {
+      const { accumulate: ___, rest: ____, ...quantizing } = choice
+      return probeQuantized(() => readModel(onnx), { ...quantizing, format }, await ranges(), onnx)
+    },
   }
 }

@@ -28,7 +28,7 @@ export interface QuantizedFacts extends Quantized {
  * The int8 or fp8 variant of a model's FP32 ONNX with the rest in FP32, whatever the recipe's is but for its scales; its
  * activations are calibrated on the model's scenes by the recipe.
  * @param recipe in the place of the config's
- * @param known ranges that were found before, of all that the recipe quantises
+ * @param known ranges that were found before, of all that the recipe quantises; with them nothing has to be left to it
  * @throws DepthgateError where a scene makes a tensor that is not finite, and where the recipe or the model does not serve
  */
 export async function quantized(
@@ -42,7 +42,7 @@ export async function quantized(
   const scenes = calibrationScenes(model, precision, recipe)
   const method = calibrationOf(model, precision, recipe)
   const made = readModel(onnx)
-  const plan = planQuantization(made, { ...choice, format: precision }, onnx)
+  const plan = planQuantization(made, { ...choice, format: precision }, onnx, known !== undefined)
   const ranges = known ?? (await calibrate(model, made, plan.activations, scenes, method, onnx))
   const facts = quantize(made, plan, ranges, onnx)
   return {

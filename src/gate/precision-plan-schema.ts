@@ -60,7 +60,7 @@ export const precisionPlanSchema = {
           name: { type: 'string' },
           operator: text,
           writes: text,
-          in: { enum: ['fp32', 'fp32 sums'] },
+          in: { enum: ['fp32', 'fp32 sums', ...roundedFormats] },
           reason: text,
         },
         required: ['place', 'operator', 'writes', 'in', 'reason'],

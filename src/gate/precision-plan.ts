@@ -30,7 +30,8 @@ export interface PlannedNode {
   operator: string
   /** The first tensor that it writes. */
   writes: string
-  in: 'fp32' | 'fp32 sums'
+  /** A format: what it is in the place of the precision; of a quantised one also that of its rest. */
+  in: 'fp32' | 'fp32 sums' | 'fp16' | 'bf16'
   reason: string
 }
 
@@ -96,16 +97,20 @@ export function planRecipe(
   const fits = hash === plan.onnx
   const placed = fits ? [] : [...placedNodes(readModel(onnx).graph!)]
   const gone: PlannedNode[] = []
-  const places = (where: PlannedNode['in']) =>
+  const places = (...where: PlannedNode['in'][]) =>
     plan.nodes
-      .filter(node => node.in === where)
+      .filter(node => where.includes(node.in))
       .flatMap(node => {
         if (fits) return [`#${node.place}`]
         const found = placed.filter(candidate => isSame(candidate, node))
         if (found.length !== 1) gone.push(node)
         return found.map(({ id }) => `#${id}`)
       })
-  const recipe = withNodes(plan.recipe, places('fp32'), places('fp32 sums'))
+  const recipe = withNodes(plan.recipe, {
+    fp32: places('fp32'),
+    sums: places('fp32 sums'),
+    rest: places('fp16', 'bf16'),
+  })
   if (gone.length > 0)
     throw new DepthgateError(
       'precision',

@@ -18,21 +18,34 @@ export interface ReducedRecipe {
   flushTiny?: boolean
 }
 
-/** A recipe with more nodes kept in FP32, and more summed there, by patterns. */
+/** Nodes that are not computed as a recipe says, by patterns. */
+export interface OtherNodes {
+  fp32: readonly string[]
+  /** Products that are summed in FP32. */
+  sums?: readonly string[]
+  /** Nodes that a quantised recipe leaves to its rest. */
+  rest?: readonly string[]
+}
+
+/** A recipe with more nodes that are not computed as the precision says. */
 export function withNodes<Recipe extends ReducedRecipe | QuantizedRecipe>(
   base: Recipe,
-  full: readonly string[],
-  sum: readonly string[],
+  { fp32, sums = [], rest: unquantized = [] }: OtherNodes,
 ): Recipe {
-  const { keep = [] } = base
+  const { keep = [], keepFp32 = [], rest: of = 'fp32' } = base as QuantizedRecipe
   const accumulate = 'accumulate' in base ? base.accumulate : undefined
   const listed = typeof accumulate === 'object' ? accumulate.fp32 : []
   const rest = sumsInFp16(base as ReducedRecipe) ? { rest: 'fp16' as const } : {}
   return {
     ...base,
-    ...(keep.length + full.length > 0 && { keep: [...keep, ...full] }),
-    ...(sum.length > 0 && { accumulate: { fp32: [...listed, ...sum], ...rest } }),
+    ...addedTo('keep', keep, of === 'fp32' ? [...unquantized, ...fp32] : unquantized),
+    ...addedTo('keepFp32', keepFp32, of === 'fp32' ? [] : fp32),
+    ...(sums.length > 0 && { accumulate: { fp32: [...listed, ...sums], ...rest } }),
   }
+}
+
+function addedTo(key: 'keep' | 'keepFp32', before: readonly NodePattern[], more: readonly string[]) {
+  return before.length + more.length > 0 && { [key]: [...before, ...more] }
 }
 
 /**
@@ -41,7 +54,7 @@ export function withNodes<Recipe extends ReducedRecipe | QuantizedRecipe>(
  */
 export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
   /** Where products of an fp16 or bf16 rest are summed; as in their own recipes. */
-  accumulate?: ReducedRecipe['accumulate']
+  accumulate?: NonNullable<ReducedRecipe['accumulate']>
   calibration?: {
     /** How ranges of activations are found. */
     method?: CalibrationMethod

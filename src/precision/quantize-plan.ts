@@ -63,6 +63,8 @@ export interface QuantizePlan {
   kept: readonly { node: string; reason: string }[]
   /** Every node of the model as it came, with its place. */
   placed: readonly PlacedNode[]
+  /** Whether it is no error that nothing is quantised. */
+  mayBeNone: boolean
 }
 
 /**
@@ -70,9 +72,15 @@ export interface QuantizePlan {
  * nodes come after what they read, and the opset is raised to 19, the first that has fp8, and scales that are not FP32,
  * where either is asked for. Bodies of If, Loop and Scan stay FP32.
  * @param file how errors call the model
+ * @param mayBeNone of a search, which also asks what the rest alone costs
  * @throws DepthgateError where the model is quantised or reduced already, is too old, or where nothing would be quantised
  */
-export function planQuantization(model: ModelProto, choice: QuantizeChoice, file: string): QuantizePlan {
+export function planQuantization(
+  model: ModelProto,
+  choice: QuantizeChoice,
+  file: string,
+  mayBeNone = false,
+): QuantizePlan {
   checkKeys(choice, choiceNames, `${file}: quantize`)
   const { format, operators = quantizedOperators, rest = 'fp32', keep = [], keepFp32 = [] } = choice
   for (const operator of operators) checkChoice(operator, quantizedOperators, `${file}: operators`)
@@ -104,13 +112,13 @@ export function planQuantization(model: ModelProto, choice: QuantizeChoice, file
     if (fate.type === 'quantized') nodes.set(product.node, fate.slots)
     else kept.push({ node: describeNode(product.node), reason: fate.reason })
   }
-  if (nodes.size === 0)
+  if (nodes.size === 0 && !mayBeNone)
     throw new DepthgateError(
       'precision',
       `${file}: not one of its nodes would be quantised: ${kept.length === 0 ? `it has no ${operators.join(', ')}` : reasonsOf(kept)}`,
     )
   if (choice.residual) addResiduals()
-  return { format, rest, nodes, activations: activationsOf(graph.node, nodes), kept, placed }
+  return { format, rest, nodes, activations: activationsOf(graph.node, nodes), kept, placed, mayBeNone }
 
   function fateOf(product: PlacedNode): QuantizeFate {
     const { node } = product

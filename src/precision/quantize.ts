@@ -78,7 +78,7 @@ export function quantize(
     for (const source of found) if (source.type === 'fits') node.input[source.slot.slot] = source.read()
   }
   result.nodes = quantized.size
-  if (quantized.size === 0)
+  if (quantized.size === 0 && !plan.mayBeNone)
     throw new DepthgateError(
       'precision',
       `${file}: not one of its nodes can be quantised: ${reasonsOf(kept)}`,

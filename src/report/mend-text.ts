@@ -101,10 +101,11 @@ function pointTable(
   return table([head, ...rows], ['left', ...(timed ? (['right'] as const) : []), 'right', 'left'])
 }
 
-function chosenText({ nodes, sums }: Point): string {
+function chosenText({ nodes, sums, rest }: Point): string {
   const parts = [
     ...(nodes > 0 ? [`${nodes} ${nodes === 1 ? 'node' : 'nodes'} in FP32`] : []),
     ...(sums > 0 ? [`${sums} ${sums === 1 ? 'product' : 'products'} summed in FP32`] : []),
+    ...(rest > 0 ? [`${rest} not quantised`] : []),
   ]
   return parts.join(' and ')
 }
@@ -114,7 +115,7 @@ function chosenTable(precision: string, chosen: readonly MendedUnit[]): string[]
     `#${unit.head.id}`,
     unit.operator,
     shortened(nameOf(unit), 26),
-    level === 'full' ? 'FP32' : 'FP32 sums',
+    inText(unit, level),
     costText({ alone, sharedBy }),
     percent(cost),
   ])
@@ -122,12 +123,17 @@ function chosenTable(precision: string, chosen: readonly MendedUnit[]): string[]
   return table([head, ...rows], ['right', 'left', 'left', 'left', 'right', 'right'])
 }
 
+function inText({ quantized }: MendedUnit['unit'], level: MendedUnit['level']): string {
+  if (level === 'sum') return 'FP32 sums'
+  return level === 'rest' && quantized ? quantized.rest : 'FP32'
+}
+
 /** Error against cost, from all in the format to all in FP32, as SVG. */
 export function frontierChart(found: Extract<Mending, { type: 'mended' }>, margin: number): string {
-  const mark = ({ cost, worst, nodes, sums }: Point) => ({
+  const mark = ({ cost, worst, nodes, sums, rest }: Point) => ({
     x: cost * 100,
     y: worst.used * 100,
-    label: `${nodes} nodes in FP32, ${sums} summed there: ${worstText(worst)}`,
+    label: `${nodes} nodes in FP32, ${sums} summed there${rest > 0 ? `, ${rest} not quantised` : ''}: ${worstText(worst)}`,
   })
   return chart(
     [

@@ -4,6 +4,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
 import { type Explanation, explain } from '../../src/explain/explain.ts'
+import { trtexecArguments } from '../../src/explain/foreign.ts'
+import { type Level, recipeFor } from '../../src/explain/levels.ts'
 import { type Mending, mend } from '../../src/explain/mend.ts'
 import { planOf } from '../../src/explain/plan-of.ts'
 import { Stopped } from '../../src/explain/trials.ts'
@@ -12,6 +14,7 @@ import { findModel, loadConfig } from '../../src/gate/config.ts'
 import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
 import type { ReducedRecipe } from '../../src/gate/recipe.ts'
+import { mendText } from '../../src/report/mend-text.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
 
 afterAll(releaseEngines)
@@ -89,6 +92,55 @@ test('what fusion and rounding break together is mended in rounding: some of thr
   expect(plan.nodes.every(({ operator }) => ['Mul', 'Identity'].includes(operator))).toBe(true)
   // what the recipe keeps already is no entry of the plan
   expect(plan.recipe).toEqual(recipes.fp16)
+})
+
+describe('int8 with the rest in fp16', () => {
+  const recipe = { rest: 'fp16' } as const
+  const question = { ...questionOf('benign', { recipes: { int8: recipe } }), precision: 'int8' as const }
+  test('leaves to the rest what need not be FP32, and each entry is needed', async () => {
+    const tight = { ...question, tolerance: { absRel: 0.001 } }
+    const variants = variantsOf(tight, recipe)
+    const found = await mend(tight, variants, { margin, frontier: 4 })
+    if (found.type !== 'mended') throw new Error(found.type)
+    const plan = planOf(tight, variants, found, margin)
+    expect(plan.nodes.map(node => node.in)).toContain('fp16')
+    expect(found.mended).toMatchObject({ rest: plan.nodes.filter(node => node.in === 'fp16').length })
+    // FP16 costs less than FP32, and the frontier ends in FP32
+    expect(found.mended.cost).toBeLessThan(1)
+    expect(found.frontier!.at(-1)).toMatchObject({ cost: 1, rest: 0 })
+    expect(mendText('net', 'int8', margin, found).join('\n')).toMatch(/\d not quantised/)
+
+    const { evaluate } = engineEvaluator(tight, variants)
+    const used = async (kept: typeof plan.nodes) =>
+      worstOfTrial(await evaluate(planRecipe({ ...plan, nodes: kept }, tight.onnx, 'plan').recipe)).used
+    expect(plan.after.used).toBeCloseTo(await used(plan.nodes), 3)
+    for (const { unit } of found.chosen) {
+      const places = new Set(unit.nodes.map(({ id }) => id))
+      expect(await used(plan.nodes.filter(({ place }) => !places.has(place)))).toBeGreaterThan(1 - margin)
+    }
+    expect(trtexecArguments(plan).text).toMatch(/^--int8 --fp16 .*layerPrecisions=.*:fp16/)
+  })
+
+  test('asks what the rest alone costs, where nothing is quantised', async () => {
+    const variants = variantsOf(question, recipe)
+    const units = variants.units()
+    const rest = units.map(({ quantized }): Level => (quantized ? 'full' : 'low'))
+    const made = await variants.make(recipeFor(units, rest, recipe))
+    expect(made.graph!.node.some(({ opType }) => opType === 'QuantizeLinear')).toBe(false)
+    expect(made.graph!.node.some(({ opType }) => opType === 'Cast')).toBe(true)
+  })
+
+  test('puts what overflows in fp16 into FP32', async () => {
+    const trap = {
+      ...questionOf('layernorm-overflow', { recipes: { int8: recipe } }),
+      precision: 'int8' as const,
+    }
+    const found = await mend(trap, variantsOf(trap, recipe), { margin })
+    if (found.type !== 'mended') throw new Error(found.type)
+    expect(
+      planOf(trap, variantsOf(trap, recipe), found, margin).nodes.map(node => `${node.name} ${node.in}`),
+    ).toEqual(needs[0]![2])
+  })
 })
 
 test('where FP32 itself misses the golden, no set is looked for', async () => {

@@ -15,7 +15,7 @@ describe('stepsOf', () => {
   test('orders by what is taken off for what it costs, infinite errors first, the cheapest of equals first', () => {
     const steps = stepsOf([unit(), unit(), unit(), unit()], {
       low: [4, Number.POSITIVE_INFINITY, 9, Number.POSITIVE_INFINITY],
-      sum: new Map(),
+      between: new Map(),
       cost: index => [1, 8, 9, 2][index]!,
     })
     expect(steps.map(step => step.unit)).toEqual([3, 1, 0, 2])
@@ -23,12 +23,12 @@ describe('stepsOf', () => {
 
   test('FP32 sums are a step of their own where they take more off for their cost', () => {
     const weights = { low: [10], cost: (_: number, level: Level) => (level === 'sum' ? 1 : 5) }
-    expect(stepsOf([unit(true)], { ...weights, sum: new Map([[0, 1]]) })).toEqual([
+    expect(stepsOf([unit(true)], { ...weights, between: new Map([[0, 1]]) })).toEqual([
       { unit: 0, level: 'sum', gain: 9, cost: 1 },
       { unit: 0, level: 'full', gain: 1, cost: 4 },
     ])
     // summing in FP32 helps nothing here
-    expect(stepsOf([unit(true)], { ...weights, sum: new Map([[0, 10]]) })).toEqual([
+    expect(stepsOf([unit(true)], { ...weights, between: new Map([[0, 10]]) })).toEqual([
       { unit: 0, level: 'full', gain: 10, cost: 5 },
     ])
   })
@@ -79,16 +79,23 @@ describe('prune', () => {
   const all = (count: number) => Array.from({ length: count }, (): Level => 'full')
 
   test('leaves what is needed, wherever it lies', async () => {
-    const levels = await prune(all(9), [8, 7, 6, 5, 4, 3, 2, 1, 0], () => false, needs(1, 6))
+    const levels = await prune(all(9), [8, 7, 6, 5, 4, 3, 2, 1, 0], () => undefined, needs(1, 6))
     expect(levels.flatMap((level, index) => (level === 'low' ? [] : [index]))).toEqual([1, 6])
   })
 
   test('of two that can stand for each other, the one named first goes', async () => {
     const either = async (levels: readonly Level[]) => levels[0] === 'full' || levels[2] === 'full'
-    expect(await prune(all(3), [2, 1, 0], () => false, either)).toEqual(['full', 'low', 'low'])
+    expect(await prune(all(3), [2, 1, 0], () => undefined, either)).toEqual(['full', 'low', 'low'])
+  })
+
+  test('a quantised one that needs no more than the rest gets that', async () => {
+    expect(await prune(all(2), [0, 1], () => 'rest', needs(1))).toEqual(['low', 'rest'])
   })
 
   test('a product that needs no more than FP32 sums gets those', async () => {
-    expect(await prune(all(2), [0, 1], index => index === 1, needs(1))).toEqual(['low', 'sum'])
+    expect(await prune(all(2), [0, 1], index => (index === 1 ? 'sum' : undefined), needs(1))).toEqual([
+      'low',
+      'sum',
+    ])
   })
 })
