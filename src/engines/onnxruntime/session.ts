@@ -162,22 +162,21 @@ function port(metadata: ort.InferenceSession.ValueMetadata): Port {
 
 function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {
   const name = precision.toUpperCase()
-  if (emulated)
+  const products =
+    precision === 'fp8' && providerOf(engine) === 'cpu'
+      ? ['FP8 is rounded where the ONNX quantises; products are computed in FP32']
+      : []
+  if (emulated) {
+    const [what, rounded, format] =
+      precision === 'int8' || precision === 'fp8'
+        ? ['what is not quantised', 'rounded', 'a reduced format']
+        : [name, `rounded to ${name}`, name]
     return [
-      `${name} is emulated: FP32 kernels, every tensor rounded to ${name}. GPU kernels that also accumulate in ${name} lose more; this does not see it`,
+      ...products,
+      `${what} is emulated: FP32 kernels, every tensor ${rounded}. GPU kernels that also accumulate in ${format} lose more; this does not see it`,
     ]
-  if (providerOf(engine) !== 'cpu') return []
-  if (precision === 'int8' || precision === 'fp8')
-    return [
-      ...(precision === 'fp8'
-        ? ['FP8 is rounded where the ONNX quantises; products are computed in FP32']
-        : []),
-      ...(emulated
-        ? [
-            'what is not quantised is emulated: FP32 kernels, every tensor rounded. GPU kernels that also accumulate in a reduced format lose more; this does not see it',
-          ]
-        : []),
-    ]
+  }
+  if (products.length > 0 || providerOf(engine) !== 'cpu') return products
   if (precision !== 'fp16' && precision !== 'bf16') return []
   return [
     `ONNX Runtime's CPU provider computes ${name} graphs in FP32 and so under-states their error (by a third where it was measured). Leave this ONNX out of the config to have ${name} emulated`,
