@@ -122,7 +122,7 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
 
 /** Writes what was asked for, and tells where it is. */
 async function keep(
-  { onnx, precision }: Question,
+  { onnx, precision, engine }: Question,
   variants: Variants,
   found: Extract<Mending, { type: 'mended' }>,
   plan: PrecisionPlan,
@@ -139,7 +139,7 @@ async function keep(
     say(`ONNX: ${fromHere(values.out)}`)
   }
   if (values.frontier !== undefined) {
-    writeWhole(values.frontier, frontierChart(found, margin))
+    writeWhole(values.frontier, frontierChart(found, margin, engine))
     writeWhole(
       values.frontier.replace(/\.svg$/, '.json'),
       `${honestJson({ curve: found.frontier, mended: found.mended })}\n`,

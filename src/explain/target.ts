@@ -5,14 +5,21 @@ import { statistics } from '../engines/statistics.ts'
 import { readInput } from '../golden/store.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import { readModel } from '../onnx/model.ts'
-import { type Evaluator, engineEvaluator, type Question, type Trial, worstOfTrial } from './evaluator.ts'
+import {
+  type Evaluator,
+  engineEvaluator,
+  type Look,
+  type Question,
+  type Trial,
+  worstOfTrial,
+} from './evaluator.ts'
 import { type LayerMap, layerMap, nodeTimes } from './layer-map.ts'
 import { Ledger } from './ledger.ts'
 import { everywhere, isFull, type Levels, levelsText, recipeFor } from './levels.ts'
 import { servedPlaces } from './served.ts'
 import { ledgerFile, Stopped, type TrialOptions } from './trials.ts'
 import type { Unit } from './units.ts'
-import type { Variants } from './variants.ts'
+import type { Recipe, Variants } from './variants.ts'
 
 /** A set of levels as the target ran it. */
 export interface Measured {
@@ -105,7 +112,7 @@ export class Target {
     if (signal?.aborted) throw new Stopped()
     const found: Omit<Measured, 'trial'> = {}
     const recipe = isFull(levels) ? 'fp32' : recipeFor(this.#units, levels, this.#variants.base)
-    const trial = await this.#evaluator.evaluate(recipe, async (loaded, onnx) => {
+    const trial = await this.#kept(recipe, async (loaded, onnx) => {
       see?.(loaded)
       const { plan } = loaded
       if (plan?.buildSeconds !== undefined) found.buildSeconds = plan.buildSeconds
@@ -125,6 +132,20 @@ export class Target {
     })
     onTrial?.(worstOfTrial(trial), ++this.#run)
     return { trial, ...found }
+  }
+
+  /** A build that dies takes nothing with it. */
+  async #kept(recipe: Recipe | 'fp32', look: Look): Promise<Trial> {
+    try {
+      return await this.#evaluator.evaluate(recipe, look)
+    } catch (thrown) {
+      if (!(thrown instanceof DepthgateError)) throw thrown
+      throw new DepthgateError(
+        thrown.code,
+        `${thrown.message}\nWhat was built and tried before is kept: the same command goes on from there`,
+        { cause: thrown },
+      )
+    }
   }
 
   /** Times are worth having, but a network that cannot be timed was judged all the same. */

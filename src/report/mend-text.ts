@@ -128,10 +128,15 @@ function inText({ quantized }: MendedUnit['unit'], level: MendedUnit['level']): 
   return level === 'rest' && quantized ? quantized.rest : 'FP32'
 }
 
-/** Error against cost, from all in the format to all in FP32, as SVG. */
-export function frontierChart(found: Extract<Mending, { type: 'mended' }>, margin: number): string {
-  const mark = ({ cost, worst, nodes, sums, rest }: Point) => ({
-    x: cost * 100,
+/** Error against latency where that was measured, else against cost, from all in the format to all in FP32, as SVG. */
+export function frontierChart(
+  found: Extract<Mending, { type: 'mended' }>,
+  margin: number,
+  engine: string,
+): string {
+  const timed = found.mended.latency !== undefined
+  const mark = ({ cost, latency = Number.NaN, worst, nodes, sums, rest }: Point) => ({
+    x: timed ? latency : cost * 100,
     y: worst.used * 100,
     label: `${nodes} nodes in FP32, ${sums} summed there${rest > 0 ? `, ${rest} not quantised` : ''}: ${worstText(worst)}`,
   })
@@ -140,7 +145,7 @@ export function frontierChart(found: Extract<Mending, { type: 'mended' }>, margi
       { name: 'dearest nodes first', colour: '#47a', marks: (found.frontier ?? []).map(mark) },
       { name: 'mended', colour: '#2a7', marks: [{ ...mark(found.mended), told: 'mended' }] },
     ],
-    'cost, % of everything in FP32 (nominal: bytes and operations)',
+    timed ? `latency on ${engine}, ms` : 'cost, % of everything in FP32 (nominal: bytes and operations)',
     'most used limit, %',
     (1 - margin) * 100,
   )
