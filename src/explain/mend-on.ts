@@ -168,10 +168,12 @@ export async function mendOn(
   ): Promise<{ levels: Level[]; hoped: Worst } | undefined> {
     for (const caution of cautions) {
       const allowed = floorOnTarget + (target - floorOnTarget) / caution
-      const levels = await cheapest(known, allowed ** 2 - floorOnTarget ** 2, async set => {
+      const passes = async (set: Levels) => {
         const run = measured.get(levelsText(set))
         return run ? worstOfTrial(run.trial).used <= target : (await hope(set)).used <= allowed
-      })
+      }
+      // what would save no more than noise is worth no trial
+      const levels = await cheapest(known, allowed ** 2 - floorOnTarget ** 2, passes, costs.all / 300)
       if (measured.has(levelsText(levels))) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)
         return { levels, hoped: await hope(levels) }

@@ -36,17 +36,22 @@ export async function survey(
   return { units, found, steps: stepsOf(units, { low, between: middle, cost: costs.more }) }
 }
 
-/** A cheap set that passes: as few of the first steps as are needed, then back what is not needed after all. */
+/**
+ * A cheap set that passes: as few of the first steps as are needed, then back what is not needed after all.
+ * @param least what a unit must cost for a trial whether it is needed
+ */
 export async function cheapest(
   { units, steps }: Survey,
   allowed: number,
   passes: (levels: readonly Level[]) => Promise<boolean>,
+  least = 0,
 ): Promise<Level[]> {
   const after = (taken: number) => levelsAfter(units.length, steps.slice(0, taken))
   const taken = await fewest(steps.length, predicted(steps, allowed), count => passes(after(count)))
   // what did least for its cost is given back first
   const dearest = steps
     .slice(0, taken)
+    .filter(({ cost }) => cost >= least)
     .reverse()
     .map(({ unit }) => unit)
   return prune(after(taken), [...new Set(dearest)], unit => between(units[unit]!), passes)
