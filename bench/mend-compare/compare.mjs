@@ -53,6 +53,8 @@ const slug = method => method.toLowerCase().replaceAll(' ', '-')
 const folderOf = (name, method) => join(work, name, slug(method))
 
 const networks = networksIn(work)
+/** Conversions that are under way, by network. */
+const later = {}
 const asked = values.only.flatMap(name => (name === 'traps' ? trapNames() : [name]))
 const names = asked.length > 0 ? asked : Object.keys(networks)
 if (values.again) for (const name of names) await attempt(name, () => measureAgain(name))
@@ -60,11 +62,16 @@ else {
   for (const name of names) await attempt(name, () => convertAll(name))
   const limited = () => names.filter(name => results.tolerances[name])
   // what is found by building comes afterwards, ours first: time may run out
-  for (const method of Object.keys(searches))
-    for (const name of limited()) if (!known(name, method)) await attempt(name, () => searchFor(name, method))
+  await searchAll('mend')
+  for (const name of limited()) await attempt(name, () => buildAll(name, later[name] ?? {}))
+  await searchAll('Polygraphy')
   // without a search for limits FP32 tells nothing that is worth a build
   for (const name of limited())
     if (!networks[name].tolerance) await attempt(name, () => buildAll(name, begin(name, [throughout])))
+
+  async function searchAll(method) {
+    for (const name of limited()) if (!known(name, method)) await attempt(name, () => searchFor(name, method))
+  }
 }
 
 /** What goes wrong with one network leaves the others alone. */
