@@ -51,20 +51,35 @@ function brokenText({ broken, scenes, precision }: Explanation): string[] {
 
 const faultText = { overflow: 'overflow', nan: 'NaN', flush: 'values flushed to zero' } as const
 
-function costTable({ units, precision }: Explanation, top: number): string[] {
-  const rows = together(units)
+/** Units as they are told: those that were not told apart in one row. */
+export interface CostRow {
+  unit: UnitCost
+  /** An operator, or how many neighbours. */
+  what: string
+  where: string
+}
+
+/** The rows that cost most. Pure. */
+export function costRows({ units }: Explanation, top: number): CostRow[] {
+  return together(units)
     .slice(0, top)
     .map(members => {
       const [unit] = members as [UnitCost, ...UnitCost[]]
-      const alone = members.length === 1
-      return [
-        `#${unit.nodes[0]}`,
-        alone ? shortened(unit.operator, 14) : `${members.length} neighbours`,
-        shortened(alone ? nameOf(unit) : commonModule(members), 28),
-        percent(unit.alone),
-        unit.without === undefined ? '' : percent(unit.without),
-      ]
+      return members.length === 1
+        ? { unit, what: unit.operator, where: nameOf(unit) }
+        : { unit, what: `${members.length} neighbours`, where: commonModule(members) }
     })
+}
+
+function costTable(found: Explanation, top: number): string[] {
+  const { precision } = found
+  const rows = costRows(found, top).map(({ unit, what, where }) => [
+    `#${unit.nodes[0]}`,
+    shortened(what, 14),
+    shortened(where, 28),
+    percent(unit.alone),
+    unit.without === undefined ? '' : percent(unit.without),
+  ])
   return [
     colors.bold('what a node costs, of the limit that is used most'),
     ...table(

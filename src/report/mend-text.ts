@@ -142,8 +142,8 @@ export function frontierChart(
   })
   return chart(
     [
-      { name: 'dearest nodes first', colour: '#47a', marks: (found.frontier ?? []).map(mark) },
-      { name: 'mended', colour: '#2a7', marks: [{ ...mark(found.mended), told: 'mended' }] },
+      { name: 'dearest nodes first', hue: 'blue', marks: (found.frontier ?? []).map(mark) },
+      { name: 'mended', hue: 'green', marks: [{ ...mark(found.mended), told: 'mended' }] },
     ],
     timed ? `latency on ${engine}, ms` : 'cost, % of everything in FP32 (nominal: bytes and operations)',
     'most used limit, %',

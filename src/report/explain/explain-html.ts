@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { honestLine } from '../../base/json.ts'
 import type { Explanation } from '../../explain/explain.ts'
 import { unequal } from '../../explain/sensitivity.ts'
-import { costText, onCpu } from '../explain-text.ts'
+import { costRows, onCpu } from '../explain-text.ts'
 import { documentHtml, pageFile } from '../html/document.ts'
 import { type Html, html, scriptJson } from '../html/markup.ts'
 import { themeButton } from '../html/overview.ts'
@@ -38,17 +38,18 @@ ${tableHtml(found)}
 }
 
 function headHtml(
-  { precision, engine, scenes, nodes, network, low, fp32, trials }: Explanation,
+  { precision, engine, scenes, nodes, network, low, fp32, trials, probed }: Explanation,
   title: string,
 ): Html {
   const passed = low.used <= 1
   return html`<header class="head ${passed ? 'passed' : 'failed'}">
 <div class="verdict"><p class="badge">${percent(low.used)}</p><div><h1>${title}: where it loses</h1><p>all in ${precision}: ${worstText(low)} · all in FP32: ${worstText(fp32)}</p></div></div>
 <dl>
-<div><dt>nodes in ${precision}</dt><dd>${nodes.length} of ${Math.max(network.length, nodes.length)}</dd></div>
+<div><dt>nodes looked at</dt><dd>${nodes.length} of ${Math.max(network.length, nodes.length)}</dd></div>
 <div><dt>scenes</dt><dd>${scenes.join(', ')}</dd></div>
 <div><dt>judged on</dt><dd>${engine}</dd></div>
 <div><dt>tensors</dt><dd>${onCpu(precision)}</dd></div>
+${probed && html`<div><dt>tensors on ${engine}</dt><dd>${probed.tensors} of ${probed.of}; with them kept whole ${worstText(probed.apart)}${probed.changed && ': looking changed the output, so the difference is fusion'}</dd></div>`}
 <div><dt>trials</dt><dd>${trials.run} run, ${trials.remembered} known from before</dd></div>
 </dl>
 ${themeButton()}
@@ -65,23 +66,22 @@ function networkHtml(precision: string): Html {
 <div class="row"><div id="drawing" tabindex="0" role="group" aria-label="The network as a drawing; the table of all nodes below tells the same" aria-describedby="drawing-hint"></div>
 <aside id="panel" aria-label="What is chosen"></aside></div>
 <p id="legend" class="key"></p>
-<p id="drawing-hint" class="hint">Colours tell the worst node inside. Click a box to open or fold it; a stack is a block that repeats, its cells are the instances. Drag to move. The wheel zooms once the drawing was clicked; + − 0 and arrows work by key. Grey: not in ${precision}.</p>
+<p id="drawing-hint" class="hint">Colours tell the worst node inside. Click a box to open or fold it; a stack is a block that repeats, its cells are the instances. Drag to move. The wheel zooms once the drawing was clicked; + − 0 and arrows work by key. Grey: ${precision} does not change it, or it was not looked at.</p>
 </section>`
 }
 
 /** The dearest nodes, as the terminal tells them too. */
-function costsHtml({ units, precision, sensitivity: { splits } }: Explanation): Html {
-  const odd = unequal(splits)
+function costsHtml(found: Explanation): Html {
+  const { precision, sensitivity } = found
+  const odd = unequal(sensitivity.splits)
   return html`<section class="costs"><h2 id="costs-title">What a node costs</h2>
-<p class="hint">Of the limit that is used most: the node alone in ${precision}, the rest in FP32; and the other way round. "/ 4": four neighbours together.${odd.length > 0 && ` In ${odd.length} of ${splits.length} halvings squared errors did not add up: single figures there are no shares.`}</p>
+<p class="hint">Of the limit that is used most: the node alone in ${precision}, the rest in FP32; and the other way round.${odd.length > 0 && ` In ${odd.length} of ${sensitivity.splits.length} halvings squared errors did not add up: single figures there are no shares.`}</p>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="costs-title"><table>
 <thead><tr><th scope="col">node</th><th scope="col">module or name</th><th scope="col" class="number">alone in ${precision}</th><th scope="col" class="number">alone in FP32</th></tr></thead>
-<tbody>${units
-    .slice(0, 12)
-    .map(
-      unit =>
-        html`<tr><th scope="row"><button type="button" class="link" data-go="${unit.nodes[0]!}">#${unit.nodes[0]!} ${unit.operator}</button></th><td>${unit.module ?? unit.label}</td><td class="number">${costText(unit)}</td><td class="number">${unit.without === undefined ? '' : percent(unit.without)}</td></tr>`,
-    )}</tbody></table></div></section>`
+<tbody>${costRows(found, 12).map(
+    ({ unit, what, where }) =>
+      html`<tr><th scope="row"><button type="button" class="link" data-go="${unit.nodes[0]!}">#${unit.nodes[0]!} ${what}</button></th><td>${where}</td><td class="number">${percent(unit.alone)}</td><td class="number">${unit.without === undefined ? '' : percent(unit.without)}</td></tr>`,
+  )}</tbody></table></div></section>`
 }
 
 function tableHtml({ nodes }: Explanation): Html {

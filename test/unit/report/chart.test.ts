@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { chart } from '../../../src/report/chart.ts'
 
 const drawn = (...ys: number[]) =>
-  chart([{ name: 'a', colour: '#123', marks: ys.map((y, x) => ({ x, y, label: `<${x}>` })) }], 'x', 'y', 0.5)
+  chart([{ name: 'a', hue: 'blue', marks: ys.map((y, x) => ({ x, y, label: `<${x}>` })) }], 'x', 'y', 0.5)
 const heights = (svg: string) =>
-  [...svg.matchAll(/<circle cx="[\d.]+" cy="([\d.]+)"/g)].map(([, y]) => Number(y))
+  [...svg.matchAll(/<circle class="blue" cx="[\d.]+" cy="([\d.]+)"/g)].map(([, y]) => Number(y))
 
 test('equal factors are equal distances; what is zero lies at the foot', () => {
   const [one, tenth, hundredth, zero] = heights(drawn(1, 0.1, 0.01, 0)) as [number, number, number, number]

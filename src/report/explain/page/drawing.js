@@ -117,7 +117,7 @@ function leafBox({ node, name }, { x, y, width, height }) {
   return button(
     `n${node}`,
     `leaf ${heat(state.measure, value)}`,
-    `#${columns.id[node]} ${nameOf(node)}${value === null ? ', not in the format' : ''}`,
+    `#${columns.id[node]} ${nameOf(node)}${value === null ? ', not looked at' : ''}`,
     undefined,
     { x, y },
     element('rect', { class: 'face', width, height, rx: 5 }),

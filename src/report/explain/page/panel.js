@@ -118,7 +118,11 @@ function nodeParts(node) {
   return [
     element('h3', {}, `#${columns.id[node]} ${columns.operator[node]}`),
     columns.local[node] === null
-      ? element('p', { class: 'hint' }, `Stays as it is: ${data.precision} does not change it.`)
+      ? element(
+          'p',
+          { class: 'hint' },
+          `No figures: ${data.precision} does not change it, or it was not looked at.`,
+        )
       : undefined,
     figures(rows),
   ].filter(part => part)
@@ -252,7 +256,7 @@ function tellLegend() {
       ),
     ),
     element('span', { class: 'pill heat-infinite' }, '∞'),
-    element('span', { class: 'pill heat-none' }, `not in ${data.precision}`),
+    element('span', { class: 'pill heat-none' }, 'not looked at'),
   )
 }
 
