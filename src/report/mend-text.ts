@@ -128,25 +128,31 @@ function inText({ quantized }: MendedUnit['unit'], level: MendedUnit['level']): 
   return level === 'rest' && quantized ? quantized.rest : 'FP32'
 }
 
-/** Error against latency where that was measured, else against cost, from all in the format to all in FP32, as SVG. */
+/** Error against latency where every point has one, else against cost, from all in the format to all in FP32, as SVG. */
 export function frontierChart(
   found: Extract<Mending, { type: 'mended' }>,
   margin: number,
   engine: string,
 ): string {
-  const timed = found.mended.latency !== undefined
-  const mark = ({ cost, latency = Number.NaN, worst, nodes, sums, rest }: Point) => ({
-    x: timed ? latency : cost * 100,
+  const curve = found.frontier ?? []
+  const timed = [...curve, found.mended].every(({ latency }) => latency !== undefined)
+  const mark = ({ cost, latency, worst, nodes, sums, rest }: Point) => ({
+    x: timed ? latency! : cost * 100,
     y: worst.used * 100,
     label: `${nodes} nodes in FP32, ${sums} summed there${rest > 0 ? `, ${rest} not quantised` : ''}: ${worstText(worst)}`,
   })
   return chart(
     [
-      { name: 'dearest nodes first', hue: 'blue', marks: (found.frontier ?? []).map(mark) },
+      { name: 'dearest nodes first', hue: 'blue', marks: curve.map(mark) },
       { name: 'mended', hue: 'green', marks: [{ ...mark(found.mended), told: 'mended' }] },
     ],
-    timed ? `latency on ${engine}, ms` : 'cost, % of everything in FP32 (nominal: bytes and operations)',
+    timed ? `latency on ${engine}, ms (median)` : costTitle(found),
     'most used limit, %',
     (1 - margin) * 100,
   )
+}
+
+function costTitle({ confirmation }: Extract<Mending, { type: 'mended' }>): string {
+  const measured = confirmation?.cost === 'measured'
+  return `cost, % of everything in FP32 (${measured ? 'times of layers' : 'nominal: bytes and operations'})`
 }
