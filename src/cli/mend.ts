@@ -47,8 +47,9 @@ export const mend: Command = {
   help: `depthgate mend MODEL [options]
 
 MODEL is a model of the config. Finds nodes to keep in FP32 such that every scene keeps every limit with a margin, at little
-cost; where products may be summed in FP16, also products to sum in FP32. Each node of the result was tried without. On the
-CPU fp16 and bf16 are emulated. The cost is what bytes and operations come to on a nominal GPU; on TensorRT, what layers take.
+cost; where products may be summed in FP16, also products to sum in FP32; where a recipe of
+int8 or fp8 has a rest in fp16 or bf16, also products to leave to that. Each node of the result was tried without. On the CPU
+fp16 and bf16 are emulated. The cost is what bytes and operations come to on a nominal GPU; on TensorRT, what layers take.
 
   --precision P     fp16 (default), bf16, int8 or fp8
   --within LIMITS   over the config's tolerance: absRel=0.005,rmse=1%

@@ -1,4 +1,5 @@
 import { withNodes } from '../gate/recipe.ts'
+import type { PlacedNode } from '../onnx/graph.ts'
 import type { Unit } from './units.ts'
 import type { Recipe } from './variants.ts'
 
@@ -35,9 +36,17 @@ export function isFull(levels: Levels): boolean {
   return levels.every(level => level === 'full')
 }
 
+/** The nodes of a unit that are not at `low`: in FP32 what moves a result goes along, else it is the product alone. */
+export function nodesAt({ head, nodes }: Unit, level: Level): readonly PlacedNode[] {
+  if (level === 'low') return []
+  return level === 'full' ? nodes : [head]
+}
+
 /** The recipe that puts every unit where it is to be. Nodes are named by their places, which every node has. */
 export function recipeFor(units: readonly Unit[], levels: Levels, base: Recipe): Recipe {
   const places = (level: Level) =>
-    units.flatMap((unit, index) => (levels[index] === level ? unit.nodes.map(({ id }) => `#${id}`) : []))
+    units.flatMap((unit, index) =>
+      levels[index] === level ? nodesAt(unit, level).map(({ id }) => `#${id}`) : [],
+    )
   return withNodes(base, { fp32: places('full'), sums: places('sum'), rest: places('rest') })
 }

@@ -1,6 +1,6 @@
 import { type Costs, nominalCosts, shapesOf } from './costs.ts'
 import type { Question, Worst } from './evaluator.ts'
-import { everywhere, type Level, type Levels, levelsOf } from './levels.ts'
+import { everywhere, type Level, type Levels, levelsOf, nodesAt } from './levels.ts'
 import type { NextBuild } from './next-build.ts'
 import { levelsAfter } from './search.ts'
 import { cheapest, type Survey, survey } from './survey.ts'
@@ -25,7 +25,7 @@ export interface Point {
   nodes: number
   /** Products summed in FP32. */
   sums: number
-  /** Nodes that are not quantised but of the rest's format. */
+  /** Products that are not quantised but of the rest's format. */
   rest: number
   /** Of what putting everything into FP32 costs: 0 as the recipe says, 1 in FP32. */
   cost: number
@@ -157,7 +157,7 @@ export async function frontierOf(
 
 export function pointOf(units: readonly Unit[], levels: Levels, costs: Costs, worst: Worst): Point {
   const count = (level: Level) =>
-    units.reduce((sum, { nodes }, unit) => sum + (levels[unit] === level ? nodes.length : 0), 0)
+    units.reduce((sum, unit, index) => sum + (levels[index] === level ? nodesAt(unit, level).length : 0), 0)
   const cost = levels.reduce((sum, level, unit) => sum + costs.more(unit, level), 0)
   return {
     nodes: count('full'),

@@ -2,6 +2,7 @@ import type { PlanFigure, PlannedNode, PrecisionPlan } from '../gate/precision-p
 import { recipeText } from '../gate/recipe.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import type { Question } from './evaluator.ts'
+import { nodesAt } from './levels.ts'
 import type { MendedUnit, Mending, Point } from './mend.ts'
 import type { Unit } from './units.ts'
 import type { Variants } from './variants.ts'
@@ -44,7 +45,7 @@ export function planOf(
 function nodesOf({ unit, level, alone, sharedBy, cost }: MendedUnit): PlannedNode[] {
   const used = Number.isFinite(alone) ? `${rounded(alone * 100)} % of a limit` : 'more than any limit'
   const told = sharedBy > 1 ? `with ${sharedBy - 1} neighbours ` : ''
-  return unit.nodes.map(({ node, id }, index) => ({
+  return nodesAt(unit, level).map(({ node, id }, index) => ({
     place: id,
     ...(node.name !== '' && { name: node.name }),
     operator: node.opType,

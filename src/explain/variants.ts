@@ -38,7 +38,7 @@ export interface Variants {
   probe(): Promise<Probe>
 }
 
-export function isQuantized(precision: MadeFormat): precision is QuantizedFormat {
+function isQuantized(precision: MadeFormat): precision is QuantizedFormat {
   return precision === 'int8' || precision === 'fp8'
 }
 

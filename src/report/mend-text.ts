@@ -105,7 +105,7 @@ function chosenText({ nodes, sums, rest }: Point): string {
   const parts = [
     ...(nodes > 0 ? [`${nodes} ${nodes === 1 ? 'node' : 'nodes'} in FP32`] : []),
     ...(sums > 0 ? [`${sums} ${sums === 1 ? 'product' : 'products'} summed in FP32`] : []),
-    ...(rest > 0 ? [`${rest} not quantised`] : []),
+    ...(rest > 0 ? [`${rest} ${rest === 1 ? 'product' : 'products'} not quantised`] : []),
   ]
   return parts.join(' and ')
 }

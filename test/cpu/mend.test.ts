@@ -108,7 +108,7 @@ describe('int8 with the rest in fp16', () => {
     // FP16 costs less than FP32, and the frontier ends in FP32
     expect(found.mended.cost).toBeLessThan(1)
     expect(found.frontier!.at(-1)).toMatchObject({ cost: 1, rest: 0 })
-    expect(mendText('net', 'int8', margin, found).join('\n')).toMatch(/\d not quantised/)
+    expect(mendText('net', 'int8', margin, found).join('\n')).toMatch(/\d products? not quantised/)
 
     const { evaluate } = engineEvaluator(tight, variants)
     const used = async (kept: typeof plan.nodes) =>
