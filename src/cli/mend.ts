@@ -100,6 +100,10 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       ...(values.trials !== undefined && { splits: countOf('--trials', values.trials) >> 1 }),
       ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
     }
+    if (guide && values.frontier !== undefined)
+      console.error(
+        `note: --frontier is measured on ${question.engine}: ${settings.frontier! - 2} builds more`,
+      )
     let found: Mending
     try {
       found = guide
