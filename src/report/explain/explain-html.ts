@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { honestLine } from '../../base/json.ts'
 import type { Explanation } from '../../explain/explain.ts'
 import { unequal } from '../../explain/sensitivity.ts'
 import { costRows, onCpu } from '../explain-text.ts'
@@ -33,7 +32,7 @@ ${magnitudeKey(precision)}
 ${magnitudeCharts(found)}</section>
 ${tableHtml(found)}
 </main>
-<script type="application/json" id="data">${scriptJson(JSON.parse(honestLine(pageData(found))))}</script>`,
+<script type="application/json" id="data">${scriptJson(pageData(found))}</script>`,
   })
 }
 

@@ -10,7 +10,7 @@ drawing.append(element('svg', { role: 'group', 'aria-label': 'Network' }, canvas
 export const state = {
   measure: measures.local,
   open: firstOpen(containers, innerWidth < 640 ? 20 : 45),
-  /** Of a repeat, which instance is shown: the first until one is chosen. */
+  /** Of a repeat, which instance is shown: the worst until one is chosen. */
   instances: new Map(),
   instanceOf: index => state.instances.get(index) ?? worstInstance(index),
   layouts: new Map(),

@@ -6,7 +6,7 @@ const drift = document.querySelector('#drift')
 const told = document.querySelector('#drift-told')
 const nodes = columns.id.flatMap((_, node) => (columns.local[node] === null ? [] : [node]))
 const curves = ['local', ...(measures.engine ? ['engine'] : []), 'accumulated']
-const room = { left: 46, right: 8, top: 10, bottom: 22 }
+const room = { left: 46, right: 8, top: 14, bottom: 22 }
 const height = 240
 
 function drawDrift() {

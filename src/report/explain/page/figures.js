@@ -23,26 +23,28 @@ export function costOf(node) {
 /** What the drawing can be coloured by. */
 export const measures = {
   local: { name: 'local error', of: node => columns.local[node], text: short },
+  sums: { name: 'error of sums in FP16', of: node => columns.sums[node], text: short },
   accumulated: { name: 'accumulated error', of: node => columns.accumulated[node], text: short },
   engine: { name: 'accumulated on the engine', of: node => columns.engine[node], text: short },
   cost: { name: `cost alone in ${data.precision}`, of: costOf, text: percent },
 }
-if (columns.engine.every(value => value === null)) delete measures.engine
+for (const name of ['sums', 'engine']) if (columns[name].every(value => value === null)) delete measures[name]
 
 /** Levels of colour. */
 const levels = 6
 
-/** Where each level of a measure begins: equal steps of its logarithm, over what is in the network. */
+/**
+ * Where each level of a measure begins: equal steps of its logarithm, from where nearly all of the network lies up to the
+ * worst. Where all are much alike none is dark.
+ */
 function scaleOf({ of }) {
   const values = columns.id
     .map((_, node) => of(node))
     .filter(value => value > 0 && Number.isFinite(value))
     .sort((a, b) => a - b)
-  const top = Math.log10(values.at(-1) ?? 1)
-  const bottom = Math.max(
-    top - 6,
-    Math.min(top - 1.5, Math.log10(values[Math.floor(values.length / 20)] ?? 1e-3)),
-  )
+  const low = Math.log10(values[Math.floor(values.length / 20)] ?? 1e-3)
+  const top = Math.max(low + 1.2, Math.log10(values.at(-1) ?? 1))
+  const bottom = Math.max(low, top - 6)
   return Array.from({ length: levels }, (_, i) => 10 ** (bottom + ((top - bottom) * i) / levels))
 }
 for (const measure of Object.values(measures)) measure.scale = scaleOf(measure)

@@ -2,7 +2,7 @@
 
 /** Pixels. */
 export const sizes = {
-  leaf: [150, 38],
+  leaf: [164, 38],
   group: [170, 40],
   repeat: [170, 54],
   header: 26,

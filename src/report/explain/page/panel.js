@@ -305,7 +305,8 @@ find.addEventListener('keydown', event => {
 
 for (const link of document.querySelectorAll('[data-go]'))
   link.addEventListener('click', () => {
-    goTo(columns.id.indexOf(link.dataset.go))
+    const node = columns.id.indexOf(link.dataset.go)
+    if (node !== -1) goTo(node)
     document.querySelector('.network').scrollIntoView()
   })
 

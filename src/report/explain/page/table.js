@@ -144,7 +144,11 @@ function blockRow(block, nodes, open) {
         { type: 'button', class: 'fold', 'aria-expanded': String(open), click: fold },
         element('b', {}, name),
       ),
-      element('small', {}, ` ${nodes.length} nodes${alike > 1 ? `, one of ${alike} alike` : ''}`),
+      element(
+        'small',
+        {},
+        ` ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}${alike > 1 ? `, one of ${alike} alike` : ''}`,
+      ),
     ),
     errors[0],
     ...(withSums ? [element('td')] : []),
