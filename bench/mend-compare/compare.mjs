@@ -90,7 +90,12 @@ async function convertAll(name) {
   const ends = ['plain FP16', 'FP32 sums']
   const found = begin(name, [...ends, 'AutoCast'])
   results.tolerances[name] ??= networks[name].tolerance ?? (await chosenLimits(name, ends, found))
-  if (results.tolerances[name]) await buildAll(name, { ...found, ...begin(name, ['auto mixed precision']) })
+  if (!results.tolerances[name]) return
+  const slow = begin(name, ['auto mixed precision'])
+  // it may search for minutes, while the GPU has other work; for a trap it takes a second
+  if (networks[name].tolerance) return buildAll(name, { ...found, ...slow })
+  later[name] = slow
+  await buildAll(name, found)
 }
 
 /** Promises of what is not known yet. */

@@ -86,22 +86,11 @@ async function mend({ name, network, folder, limit, tolerance, options }) {
   const scenes = network.scenes.flatMap(scene => ['--scene', scene])
   const log = join(folder, 'mend.log')
   const guide = options.guide === undefined ? [] : ['--guide', options.guide]
-  const command = [
-    process.execPath,
-    cli,
-    'mend',
-    name,
-    '--engine',
-    'trt',
-    ...guide,
-    '--margin',
-    '0',
-    ...scenes,
-  ]
-  const files = ['--plan', 'plan.json', '-o', 'mended.onnx', '--json']
+  const question = ['mend', name, '--engine', 'trt', ...guide, ...scenes, '--margin', '0', '--json']
+  const command = [process.execPath, cli, ...question, '--plan', 'plan.json', '-o', 'mended.onnx']
   // emulation on a GPU wants FP32 kernels; TensorRT is told by its builder, whatever stands there
   const env = options.guide === 'cuda' ? { NVIDIA_TF32_OVERRIDE: '0' } : {}
-  const { code, output, seconds } = await run([...command, ...files], { cwd: folder, log, limit, env })
+  const { code, output, seconds } = await run(command, { cwd: folder, log, limit, env })
   if (code !== 0 && code !== 1) return { ...failure(code, log, limit, seconds), builds: plansIn(folder) }
   return { ...answer(JSON.parse(output), network, folder), seconds }
 }
