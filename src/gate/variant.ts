@@ -111,7 +111,7 @@ async function quantizedVariant(
       }
     },
   })
-  const { nodes, kept, method, scenes, floored, clamped = [], flushed = [], summed } = facts
+  const { nodes, kept, method, scenes, floored = [], clamped = [], flushed = [], summed } = facts
   const others = rest === 'fp32' ? `${kept} stay FP32` : `${kept} are not; the rest is ${rest}`
   return {
     onnx: path,
