@@ -30,3 +30,15 @@ test("FP32's subnormals have bins of their own; what is not finite has none", ()
   expect([bins[0], bins[22], bins.at(-1)]).toEqual([1, 1, 1])
   expect(bins.reduce((a, b) => a + b)).toBe(3)
 })
+
+test('of a large tensor an even pick is counted', () => {
+  const counts = new MagnitudeCounts()
+  // a third each of 1, 2 and 4, in turn along an axis of 1024
+  const full = Float32Array.from({ length: 3 * 2 ** 20 }, (_, i) => 2 ** Math.floor(((i % 1024) * 3) / 1024))
+  counts.take(full, full, full)
+  const { first, counts: bins } = counts.summary().full
+  expect(first).toBe(0)
+  const total = bins.reduce((a, b) => a + b)
+  expect(total).toBeLessThanOrEqual(2 ** 20)
+  for (const bin of bins) expect(bin / total).toBeCloseTo(1 / 3, 2)
+})
