@@ -36,7 +36,7 @@ const small: Explanation = {
       ...{ id, label, operator, reads: id === '0' ? [] : [String(Number(id) - 1)] },
       ...(module !== undefined && { module }),
     })),
-    { id: '5', label: 'kept', operator: 'Softmax', reads: ['4'] },
+    { id: '5', label: 'kept', operator: 'LayerNormalization', reads: ['4'] },
   ],
   ...{ fp32: worst, low: worst, trials: { run: 1, remembered: 0 } },
   units: [{ nodes: ['4'], label: 'node_4', operator: 'Add', alone: 9, sharedBy: 1 }],
@@ -99,7 +99,7 @@ describe.runIf(chromiumPath)('the page of explain in Chromium', () => {
 
   test('a node is chosen by click and tells its figures; what is not in the format is grey', async () => {
     const { page, complaints } = await open('small')
-    await page.locator('#drawing .box.leaf', { hasText: 'Softmax' }).click()
+    await page.locator('#drawing .box.leaf', { hasText: /LayerNor\w*…/ }).click()
     expect(await page.locator('#panel').innerText()).toContain(
       'fp16 does not change it, or it was not looked at',
     )

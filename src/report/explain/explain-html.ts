@@ -91,7 +91,7 @@ function tableHtml({ nodes }: Explanation): Html {
     ...['accumulated', 'largest', 'beyond rounding', 'cost'],
   ]
   return html`<section><h2 id="nodes-title">All nodes</h2>
-<p class="hint">Local: the node alone in the format, from FP32's inputs. ${sums && 'Sums: what summing in FP16 adds to it. '}Accumulated: the network in the format up to it. Both against FP32, as shares of its root mean square. Cost: the node alone in the format, what the output then uses of its limits.</p>
+<p class="hint">Local: the node alone in the format, from FP32's inputs. ${sums && 'Sums: what summing in FP16 adds to it. '}Accumulated: the network in the format up to it. Both against FP32, as shares of its root mean square. Cost: the node alone in the format, what the output then uses of its limits; "/ 4": four neighbours together.</p>
 <p class="tools"><label class="text"><span>Find</span> <input id="search" type="search" placeholder="name, module, operator, #place"></label> <button type="button" id="blocks">by module</button> <span id="counted" role="status"></span></p>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="nodes-title"><table id="nodes"><thead><tr>${columns.map(name => html`<th scope="col"${name === 'sums' && html` data-sums=""`}><button type="button">${name}</button></th>`)}</tr></thead></table></div></section>`
 }

@@ -244,7 +244,7 @@ const pen = document.createElement('canvas').getContext('2d')
 pen.font = '600 12px system-ui, sans-serif'
 const widths = new Map()
 
-/** Text that fits; of a name its end tells most. */
+/** Text that fits. */
 function label(x, y, text, room, classes, anchor = 'start') {
   let shown = text
   const width = part => {
@@ -252,11 +252,14 @@ function label(x, y, text, room, classes, anchor = 'start') {
     return widths.get(part)
   }
   if (width(text) > room) {
-    const cut = classes === 'sub' ? part => `…${part.slice(-kept)}` : part => `${part.slice(0, kept)}…`
-    let kept = text.length
+    // of an operator the beginning tells most, of what a module is called the end
+    const [, mark, rest] = /^([▸▾] )?(.*)$/.exec(text)
+    const fromEnd = mark !== undefined || classes === 'sub'
+    const cut = count => (fromEnd ? `${mark ?? ''}…${rest.slice(-count)}` : `${rest.slice(0, count)}…`)
+    let kept = rest.length
     do {
       kept--
-      shown = cut(text)
+      shown = cut(kept)
     } while (kept > 1 && width(shown) > room)
   }
   return element('text', { x, y, class: classes, 'text-anchor': anchor }, shown)

@@ -20,7 +20,6 @@ import {
 import {
   columns,
   containers,
-  costText,
   data,
   element,
   faultsText,
@@ -109,7 +108,7 @@ function nodeParts(node) {
     ['on the engine', error(columns.engine[node])],
     ['largest', error(columns.largest[node])],
     ['beyond rounding', faultsText(node)],
-    [`alone in ${data.precision}`, costText(node) && `${costText(node)} of the limit used most`],
+    [`alone in ${data.precision}`, togetherText(node)],
     ...columns.layers[node].map(layer => [
       'TensorRT layer',
       `${data.plan[layer].name}, ${short(Number(data.plan[layer].milliseconds))} ms`,
@@ -126,6 +125,12 @@ function nodeParts(node) {
       : undefined,
     figures(rows),
   ].filter(part => part)
+}
+
+function togetherText(node) {
+  if (columns.alone[node] === null) return ''
+  const neighbours = columns.sharedBy[node] > 1 ? `, ${columns.sharedBy[node]} neighbours together` : ''
+  return `${percent(columns.alone[node])} of the limit used most${neighbours}`
 }
 
 function figures(rows) {
