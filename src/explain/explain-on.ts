@@ -26,6 +26,7 @@ export async function explainOn(
     try {
       return await get()
     } catch (thrown) {
+      if (signal?.aborted) throw new Stopped()
       if (!(thrown instanceof DepthgateError)) throw thrown
       notes.push(`${what}: ${thrown.message}`)
       return undefined

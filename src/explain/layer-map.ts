@@ -27,19 +27,22 @@ export interface LayerMap {
   unmapped: number
 }
 
+/** What names of nodes, and of tensors, in a plan stand for: places of nodes of the FP32 network. */
+export interface Served {
+  nodes: ReadonlyMap<string, readonly string[]>
+  tensors: ReadonlyMap<string, readonly string[]>
+}
+
 /**
- * Which layers each node went into, and what they take. Pure.
- * @param placesOf the places that a name in TensorRT's metadata stands for
+ * Which layers each node went into, and what they take. A layer that names no node, such as a Cast or a copy into another
+ * layout, belongs to the node whose tensor it writes, else to those whose tensors it reads. Pure.
  */
-export function layerMap(
-  precision: string,
-  { layers, milliseconds }: LayerTimes,
-  placesOf: ReadonlyMap<string, readonly string[]>,
-): LayerMap {
+export function layerMap(precision: string, { layers, milliseconds }: LayerTimes, served: Served): LayerMap {
   const layersOf: Record<string, number[]> = {}
   let unmapped = 0
-  const mapped = layers.map(({ name, type, nodes, milliseconds: time }: ProfiledLayer, index) => {
-    const places = [...new Set(nodes.flatMap(node => placesOf.get(node) ?? []))]
+  const mapped = layers.map((layer: ProfiledLayer, index) => {
+    const { name, type, milliseconds: time } = layer
+    const places = placesOf(layer, served)
     for (const place of places) {
       layersOf[place] ??= []
       layersOf[place].push(index)
@@ -54,6 +57,18 @@ export function layerMap(
     }
   })
   return { precision, layers: mapped, layersOf, milliseconds, unmapped }
+}
+
+function placesOf({ nodes, writes, reads }: ProfiledLayer, served: Served): string[] {
+  for (const [names, known] of [
+    [nodes, served.nodes],
+    [writes, served.tensors],
+    [reads, served.tensors],
+  ] as const) {
+    const places = new Set(names.flatMap(name => known.get(name) ?? []))
+    if (places.size > 0) return [...places]
+  }
+  return []
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { GraphProto, NodeProto } from '../onnx/gen/onnx_pb.ts'
 import { placedNodes, producersOf, usersOf } from '../onnx/graph.ts'
+import type { Served } from './layer-map.ts'
 
 /**
- * By each name that TensorRT may call a node of a variant by, the places of the nodes of the FP32 network whose work it
- * does: its own where it has their name; of a Cast that the conversion added, that of the node whose result it brings into
+ * By each name that TensorRT may call a node of a variant by, and by each tensor, the places of the nodes of the FP32 network
+ * whose work it is: a node's own where it has their name; of a Cast that the conversion added, that of the node whose result it brings into
  * another type; of Q/DQ, those that read what was quantised. Pure.
  */
-export function servedPlaces(full: GraphProto, variant: GraphProto): Map<string, string[]> {
+export function servedPlaces(full: GraphProto, variant: GraphProto): Served {
   const byName = new Map<string, string[]>()
   const places = new Map<NodeProto, string>()
   for (const { node, id } of placedNodes(full)) {
@@ -16,11 +17,15 @@ export function servedPlaces(full: GraphProto, variant: GraphProto): Map<string,
   const written = producersOf(full)
   const users = usersOf(variant)
   const found = new Map<string, string[]>()
-  for (const [index, node] of variant.node.entries())
-    for (const alias of aliases(node, index)) if (!found.has(alias)) found.set(alias, servedBy(node))
+  const tensors = new Map<string, string[]>()
+  for (const [index, node] of variant.node.entries()) {
+    const served = servedBy(node)
+    for (const alias of aliases(node, index)) if (!found.has(alias)) found.set(alias, served)
+    for (const name of node.output) tensors.set(name, served)
+  }
   // what stands in bodies keeps its name
   for (const [name, ids] of byName) if (!found.has(name)) found.set(name, ids)
-  return found
+  return { nodes: found, tensors }
 
   function servedBy(node: NodeProto): string[] {
     const own = node.name === '' ? undefined : byName.get(node.name)

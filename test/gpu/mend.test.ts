@@ -85,20 +85,6 @@ function confirmed(found: Mending): Extract<Mending, { type: 'mended' }> {
   return found
 }
 
-test.each(traps)('%s is mended in at most three builds, needs nothing, or cannot be', async name => {
-  const folder = temporaryFolder()
-  for (const part of ['net.onnx', 'golden'])
-    cpSync(join(networks, name, part), join(folder, part), { recursive: true })
-  const { tolerance, recipes } = JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
-  const outputs = tolerance && { outputs: { depth: { tolerance } } }
-  const spec: ModelConfig = { onnx: 'net.onnx', golden: 'golden', ...outputs }
-  writeConfig(folder, { engines: { trt }, models: { net: spec } })
-  const model = findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
-  const found = await mended(name, ask(model, join(folder, 'net.onnx'), ['slopes']), recipes?.fp16)
-  if (name === 'export-constant') expect(found.type).toBe('hopeless')
-  else if (found.type !== 'passes') confirmed(found)
-})
-
 describe('pocket', () => {
   const { model, folder } = pocketProject({ trt })
   const question = ask(model, join(folder, 'pocket.onnx'), ['kitchen', 'street'])
@@ -180,4 +166,18 @@ test.each(['vit_small', 'vit4'])('%s within half of what FP16 loses', async name
     Object.keys(model.golden.manifest.scenes).slice(0, 1),
   )
   confirmed(await mended(name, await halved(question)))
+})
+
+test.each(traps)('%s is mended in at most three builds, needs nothing, or cannot be', async name => {
+  const folder = temporaryFolder()
+  for (const part of ['net.onnx', 'golden'])
+    cpSync(join(networks, name, part), join(folder, part), { recursive: true })
+  const { tolerance, recipes } = JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
+  const outputs = tolerance && { outputs: { depth: { tolerance } } }
+  const spec: ModelConfig = { onnx: 'net.onnx', golden: 'golden', ...outputs }
+  writeConfig(folder, { engines: { trt }, models: { net: spec } })
+  const model = findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
+  const found = await mended(name, ask(model, join(folder, 'net.onnx'), ['slopes']), recipes?.fp16)
+  if (name === 'export-constant') expect(found.type).toBe('hopeless')
+  else if (found.type !== 'passes') confirmed(found)
 })

@@ -15,7 +15,15 @@ interface Told {
   Name?: string
   LayerType?: string
   Metadata?: string
-  Outputs?: { 'Format/Datatype'?: string; Format?: string; Datatype?: string }[]
+  Inputs?: Port[]
+  Outputs?: Port[]
+}
+
+interface Port {
+  Name?: string
+  'Format/Datatype'?: string
+  Format?: string
+  Datatype?: string
 }
 
 /** One layer of a plan. */
@@ -25,6 +33,9 @@ export interface InspectedLayer {
   type: string
   /** Names of the nodes of the ONNX that it does the work of. */
   nodes: string[]
+  /** Tensors that it writes, and those that it reads: what tells of copies and of Casts, which name no node. */
+  writes: string[]
+  reads: string[]
 }
 
 /** Sums up the inspector's JSON. A plan built without detailed profiling names its layers and no more. */
@@ -45,18 +56,19 @@ export function summarise(inspection: unknown): Layers {
   }
 }
 
-/** Every layer that the inspector's JSON tells of, in its order. A copy into another layout belongs to the layer that needs it. */
+/** Every layer that the inspector's JSON tells of, in its order. */
 export function inspectedLayers(inspection: unknown): InspectedLayer[] {
-  const layers = toldLayers(inspection).map(layer => ({
+  return toldLayers(inspection).map(layer => ({
     name: layer.Name ?? '',
     type: layer.LayerType ?? '',
     nodes: namedNodes(layer),
+    writes: namesOf(layer.Outputs),
+    reads: namesOf(layer.Inputs),
   }))
-  const known = new Map(layers.map(layer => [layer.name, layer.nodes]))
-  return layers.map(layer => {
-    const [, served] = /^Reformatting CopyNode for (?:In|Out)put Tensor \d+ to (.+)$/.exec(layer.name) ?? []
-    return served === undefined ? layer : { ...layer, nodes: known.get(served) ?? served.split(' + ') }
-  })
+}
+
+function namesOf(ports: readonly Port[] = []): string[] {
+  return ports.flatMap(({ Name }) => Name ?? [])
 }
 
 function toldLayers(inspection: unknown): Told[] {

@@ -25,8 +25,17 @@ describe('what was learned foretells what it was learned from', () => {
 
 test('one network leaves it open what the target loses more: it is laid to sums, and leaves with them', () => {
   const correction = learned([from(trial(1), trial(5), 2)], fp32)
-  expect(expected(trial(1), fp32, correction, 0).used).toBeCloseTo(Math.hypot(1, 0.3), 1)
+  // and what the guide may be off by
+  expect(expected(trial(1), fp32, correction, 0).used).toBeCloseTo(Math.hypot(Math.sqrt(1.3), 0.3), 2)
   expect(expected(trial(1), fp32, correction, 1).used).toBeGreaterThan(3)
+})
+
+test('a target that is worse by no more than the guide may be off has no sums', () => {
+  const { rounding, sums } = learned([from(trial(2), trial(2.2), 5)], { guide: trial(0), target: trial(0) })[
+    'depth absRel'
+  ]!
+  expect(rounding).toBeCloseTo(1.21, 3)
+  expect(sums).toBeCloseTo(0, 6)
 })
 
 test('a second tells: without sums it is as bad, so it was rounding', () => {
