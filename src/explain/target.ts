@@ -1,6 +1,6 @@
 import { DepthgateError } from '../base/errors.ts'
 import { sha256 } from '../base/files.ts'
-import type { Engine, Fingerprint } from '../engines/engine.ts'
+import type { Engine } from '../engines/engine.ts'
 import { statistics } from '../engines/statistics.ts'
 import { readInput } from '../golden/store.ts'
 import { hashOnnx } from '../onnx/hash.ts'
@@ -76,24 +76,27 @@ export class Target {
     this.#options = options
   }
 
-  /** Everything as the recipe says. It is loaded each time: its engine tells which memory of earlier runs holds. */
+  /**
+   * Everything as the recipe says. It is loaded each time: its engine tells which memory of earlier runs holds. What was
+   * measured then counts, so that times that vary do not lead the same question to other sets.
+   */
   async low(): Promise<Measured> {
     const levels = everywhere(this.#units, 'low')
-    let fingerprint: Fingerprint | undefined
-    const measured = await this.#measure(levels, true, loaded => {
-      fingerprint = loaded.fingerprint
+    let known: Measured | undefined
+    const measured = await this.#measure(levels, true, ({ fingerprint }) => {
+      const network = { ...fingerprint, onnx: hashOnnx(this.#question.onnx) }
+      this.#ledger = new Ledger(ledgerFile(this.#question, this.#variants, network, 'built-'))
+      known = this.#ledger.get(keyOf(levels))
+      return known !== undefined
     })
-    const { onnx } = this.#question
-    this.#ledger = new Ledger(
-      ledgerFile(this.#question, this.#variants, { ...fingerprint!, onnx: hashOnnx(onnx) }, 'built-'),
-    )
+    if (!known) this.#ledger!.set(keyOf(levels), measured)
     this.#count(levels, 'ends')
-    return measured
+    return known ?? measured
   }
 
   /** A set of levels; `low` comes first. */
   async measure(levels: Levels, what: 'sets' | 'ends' | 'frontier'): Promise<Measured> {
-    const key = sha256(levelsText(levels)).slice(0, 32)
+    const key = keyOf(levels)
     const known = this.#ledger!.get(key)
     const measured = known ?? (await this.#measure(levels, what === 'ends'))
     if (!known) this.#ledger!.set(key, measured)
@@ -107,19 +110,23 @@ export class Target {
     this.#asked.add(key)
   }
 
-  async #measure(levels: Levels, end: boolean, see?: (loaded: Engine) => void): Promise<Measured> {
+  async #measure(
+    levels: Levels,
+    end: boolean,
+    isTimed: (loaded: Engine) => boolean = () => false,
+  ): Promise<Measured> {
     const { signal, onTrial } = this.#options
     if (signal?.aborted) throw new Stopped()
     const found: Omit<Measured, 'trial'> = {}
     const recipe = isFull(levels) ? 'fp32' : recipeFor(this.#units, levels, this.#variants.base)
     const trial = await this.#kept(recipe, async (loaded, onnx) => {
-      see?.(loaded)
       const { plan } = loaded
       if (plan?.buildSeconds !== undefined) found.buildSeconds = plan.buildSeconds
       if (plan?.fresh) {
         this.builds.fresh++
         this.builds.seconds += plan.buildSeconds ?? 0
       }
+      if (isTimed(loaded)) return
       await this.#attempt('timed', async () => {
         const latency = await this.#latency(loaded)
         if (latency !== undefined) found.latency = latency
@@ -173,6 +180,10 @@ export class Target {
       throw thrown
     }
   }
+}
+
+function keyOf(levels: Levels): string {
+  return sha256(levelsText(levels)).slice(0, 32)
 }
 
 /** Times the layers of a loaded plan on the first scene, and finds the nodes of the FP32 network that each stands for. */
