@@ -31,6 +31,13 @@ export function levelsText(levels: Levels): string {
   return levels.map(level => level[0]).join('')
 }
 
+const height = { low: 0, sum: 1, rest: 1, full: 2 } as const
+
+/** Each unit at the higher of two levels. */
+export function higher(levels: Levels, others: Levels): Level[] {
+  return levels.map((level, unit) => (height[others[unit]!] > height[level] ? others[unit]! : level))
+}
+
 /** Whether nothing is left in the format. */
 export function isFull(levels: Levels): boolean {
   return levels.every(level => level === 'full')

@@ -5,7 +5,7 @@ import { costOf, sumsOverRounding } from './cost.ts'
 import { type Costs, measuredCosts, nominalCosts, shapesOf } from './costs.ts'
 import { type Question, type Trial, type Worst, worstOfTrial } from './evaluator.ts'
 import { type Guide, seesSums } from './guide.ts'
-import { everywhere, type Level, type Levels, levelsOf, levelsText } from './levels.ts'
+import { everywhere, higher, type Level, type Levels, levelsOf, levelsText } from './levels.ts'
 import {
   type BuiltSet,
   chosenOf,
@@ -115,7 +115,9 @@ export async function mendOn(
     if (next.type !== 'build') break
     // a cheaper set is worth a build where it saves a tenth
     const below = next.why === 'room' ? 0.9 * sets[0]!.point.cost : Number.POSITIVE_INFINITY
-    const proposal = await propose(next.cautions, below)
+    // after a miss no node is given up again: errors that did not add up as expected may have cancelled
+    const onto = next.why === 'room' ? undefined : sets.at(-1)?.levels
+    const proposal = await propose(next.cautions, below, onto)
     if (!proposal) break
     const { levels, hoped } = proposal
     const run = await built.measure(levels, 'sets')
@@ -165,6 +167,7 @@ export async function mendOn(
   async function propose(
     cautions: readonly number[],
     below: number,
+    onto: Levels = low,
   ): Promise<{ levels: Level[]; hoped: Worst } | undefined> {
     for (const caution of cautions) {
       const allowed = floorOnTarget + (target - floorOnTarget) / caution
@@ -173,7 +176,9 @@ export async function mendOn(
         return run ? worstOfTrial(run.trial).used <= target : (await hope(set)).used <= allowed
       }
       // what would save no more than noise is worth no trial
-      const levels = await cheapest(known, allowed ** 2 - floorOnTarget ** 2, passes, costs.all / 300)
+      const least = costs.all / 300
+      const cheap = await cheapest(known, allowed ** 2 - floorOnTarget ** 2, passes, least)
+      const levels = higher(cheap, onto)
       if (measured.has(levelsText(levels))) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)
         return { levels, hoped: await hope(levels) }

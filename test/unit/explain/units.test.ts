@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { costOf } from '../../../src/explain/cost.ts'
 import { moduleOf, nodeLabel } from '../../../src/explain/label.ts'
-import { recipeFor } from '../../../src/explain/levels.ts'
+import { higher, recipeFor } from '../../../src/explain/levels.ts'
 import { unitsOf } from '../../../src/explain/units.ts'
 import { placedNodes } from '../../../src/onnx/graph.ts'
 import { graphOf, nodeOf } from '../../helpers/graph.ts'
@@ -108,4 +108,13 @@ describe('labels', () => {
     })
     expect(moduleOf(exported)).toBe('encoder.blocks.0')
   })
+})
+
+test('of two levels the higher counts', () => {
+  expect(higher(['low', 'full', 'sum', 'rest'], ['sum', 'low', 'full', 'low'])).toEqual([
+    'sum',
+    'full',
+    'full',
+    'rest',
+  ])
 })
