@@ -98,6 +98,31 @@ describe('tapping', () => {
     expect(await tapped(model, convolved, scenes, { batchBytes: 2 ** 20 })).toEqual(whole)
   })
 
+  test('goes on from what a batch before computed, also where ONNX Runtime does not hand it over', async () => {
+    const model = modelOf(18, {
+      nodes: [
+        nodeOf('Neg', ['x'], ['n']),
+        nodeOf('Cast', ['n'], ['b'], { to: TensorProto_DataType.BFLOAT16 }),
+        nodeOf('Cast', ['b'], ['first'], { to: TensorProto_DataType.FLOAT }),
+        nodeOf('Shape', ['first'], ['s']),
+        nodeOf('Cast', ['b'], ['again'], { to: TensorProto_DataType.FLOAT }),
+        nodeOf('Add', ['again', 'n'], ['sum']),
+        nodeOf('Reshape', ['sum', 's'], ['y']),
+      ],
+      inputs: [{ name: 'x', shape: [2, 3] }],
+      outputs: [{ name: 'y' }],
+    })
+    const tensors = ['first', 'again', 'y', 'n']
+    const inputs = [input('a', [2, 3]), input('b', [2, 3], 2)]
+    const whole = await tapped(model, tensors, inputs)
+    expect(whole.size).toBe(8)
+    const batches: number[] = []
+    // so little that inputs go through one after another
+    const onBatch = ({ done, all }: { done: number; all: number }) => batches.push(done / all)
+    expect(await tapped(model, tensors, inputs, { batchBytes: 1, onBatch })).toEqual(whole)
+    expect(batches).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map(part => part / 8))
+  })
+
   test('takes inputs of different sizes where the network does', async () => {
     const found = await tapped(chain(['n', 3]), ['n'], [input('a', [2, 3]), input('b', [5, 3])], {
       batchBytes: 100,
