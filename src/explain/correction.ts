@@ -114,7 +114,7 @@ function atLeast(factor: Factor, last: Seen | undefined): Factor {
 }
 
 /** Nothing of infinitely much is nothing here. */
-function product(factor: number, squared: number): number {
+export function product(factor: number, squared: number): number {
   return squared === 0 ? 0 : squared === Number.POSITIVE_INFINITY ? squared : factor * squared
 }
 

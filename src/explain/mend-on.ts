@@ -1,11 +1,12 @@
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
-import { expected, learned, type Observation, type Pair } from './correction.ts'
-import { costOf, sumsOverRounding } from './cost.ts'
+import type { Pair } from './correction.ts'
+import { costOf } from './cost.ts'
 import { type Costs, measuredCosts, nominalCosts, shapesOf } from './costs.ts'
-import { type Question, type Trial, type Worst, worstOfTrial } from './evaluator.ts'
-import { type Guide, seesSums } from './guide.ts'
-import { everywhere, higher, type Level, type Levels, levelsOf, levelsText } from './levels.ts'
+import { type Question, type Worst, worstOfTrial } from './evaluator.ts'
+import { Forecast } from './forecast.ts'
+import type { Guide } from './guide.ts'
+import { everywhere, higher, type Level, type Levels, levelsText } from './levels.ts'
 import {
   type BuiltSet,
   chosenOf,
@@ -16,12 +17,9 @@ import {
   pointOf,
 } from './mend.ts'
 import { nextBuild } from './next-build.ts'
-import { stepsOf } from './search.ts'
-import { sensitivity } from './sensitivity.ts'
-import { cheapest, type Survey, squares } from './survey.ts'
+import { cheapest } from './survey.ts'
 import { type Measured, Target } from './target.ts'
 import { Trials } from './trials.ts'
-import { between } from './units.ts'
 import type { Variants } from './variants.ts'
 
 interface Built extends BuiltSet {
@@ -78,30 +76,11 @@ export async function mendOn(
   const ends = () => ({ ...told(), fp32: point(full, targetFull), confirmation: confirmation() })
   if (worstOfTrial(targetFull.trial).used > target) return { type: 'hopeless', ...ends() }
 
-  // what the guide does not see of a product that sums in the format
-  const seen = seesSums(guide)
-  const share = units.map(({ sums, nodes: [head] }) => (sums && !seen ? sumsOverRounding(head!, shapeOf) : 0))
-  const onGuide = (levels: Levels): Promise<Trial> =>
-    trials.trial(seen ? levels : levels.map(level => (level === 'sum' ? 'low' : level)))
   const fp32: Pair = { guide: guideFull, target: targetFull.trial }
-  const guideLow = await onGuide(low)
-  const guideUsed = worstOfTrial(guideLow).used
-  const floor = worstOfTrial(guideFull).used
-  const usedBy = async (chosen: readonly number[]) =>
-    worstOfTrial(await onGuide(levelsOf(units, chosen, 'low', 'full'))).used
-  const found = await sensitivity(units.length, usedBy, floor, {
-    negligible: Math.min(target, guideUsed) * Math.sqrt(0.02 / units.length),
-    splits,
-  })
-  const alone = squares(found, units.length)
-  const sums = alone.map((squared, unit) => (share[unit] === 0 ? 0 : squared * share[unit]!))
-  const unseen = (levels: Levels) =>
-    levels.reduce((all, level, unit) => all + (level === 'low' ? sums[unit]! : 0), 0)
-
-  const observed: Observation[] = [{ guide: guideLow, target: targetLow.trial, sums: unseen(low) }]
-  let correction = learned(observed, fp32)
-  const known = await order()
-  const floorOnTarget = worstOfTrial(targetFull.trial).used
+  const forecast = await Forecast.make({ trials, guide, fp32, target, splits, shapeOf })
+  await forecast.observe(low, targetLow.trial)
+  const known = await forecast.survey(costs, worstOfTrial(targetLow.trial))
+  const floor = worstOfTrial(targetFull.trial).used
   const measured = new Map<string, Measured>([
     [levelsText(low), targetLow],
     [levelsText(full), targetFull],
@@ -123,8 +102,7 @@ export async function mendOn(
     const run = await built.measure(levels, 'sets')
     measured.set(levelsText(levels), run)
     sets.push({ why: next.why, levels, point: point(levels, run), expected: hoped })
-    observed.push({ guide: await onGuide(levels), target: run.trial, sums: unseen(levels) })
-    correction = learned(observed, fp32)
+    await forecast.observe(levels, run.trial)
   }
 
   const passing = sets.filter(({ point: { worst } }) => worst.used <= target)
@@ -141,28 +119,6 @@ export async function mendOn(
   const { levels, point: reached } = best ?? { levels: full, point: point(full, targetFull) }
   return { type: 'unconfirmed', best: reached, chosen: chosenOf(known, levels, costs), ...rest() }
 
-  /** Steps by what they take off on the target, of the limit that it uses most. */
-  async function order(): Promise<Survey> {
-    const { rounding, sums: added } = correction[worstOfTrial(targetLow.trial).limit]!
-    const middle = new Map<number, number>()
-    for (const { units: members } of found.groups)
-      for (const unit of members) {
-        const level = between(units[unit]!)
-        if (level === 'sum' && !seen) middle.set(unit, rounding * alone[unit]!)
-        else if (level && members.length === 1)
-          middle.set(unit, (level === 'rest' ? rounding : 1) * (await seenRounding(unit, level)))
-      }
-    const weights = alone.map(
-      (squared, unit) => rounding * squared + (sums[unit] === 0 ? 0 : added * sums[unit]!),
-    )
-    return { units, found, steps: stepsOf(units, { low: weights, between: middle, cost: costs.more }) }
-  }
-
-  async function seenRounding(unit: number, level: Level): Promise<number> {
-    const { used } = worstOfTrial(await onGuide(levelsOf(units, [unit], level, 'full')))
-    return Math.max(0, used ** 2 - floor ** 2)
-  }
-
   /** A set that was not built yet and is expected to pass, with the least caution that gives one. */
   async function propose(
     cautions: readonly number[],
@@ -170,24 +126,20 @@ export async function mendOn(
     onto: Levels = low,
   ): Promise<{ levels: Level[]; hoped: Worst } | undefined> {
     for (const caution of cautions) {
-      const allowed = floorOnTarget + (target - floorOnTarget) / caution
+      const allowed = floor + (target - floor) / caution
       const passes = async (set: Levels) => {
         const run = measured.get(levelsText(set))
-        return run ? worstOfTrial(run.trial).used <= target : (await hope(set)).used <= allowed
+        return run ? worstOfTrial(run.trial).used <= target : (await forecast.expect(set)).used <= allowed
       }
       // what would save no more than noise is worth no trial
       const least = costs.all / 300
-      const cheap = await cheapest(known, allowed ** 2 - floorOnTarget ** 2, passes, least)
+      const cheap = await cheapest(known, allowed ** 2 - floor ** 2, passes, least)
       const levels = higher(cheap, onto)
       if (measured.has(levelsText(levels))) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)
-        return { levels, hoped: await hope(levels) }
+        return { levels, hoped: await forecast.expect(levels) }
     }
     return undefined
-  }
-
-  async function hope(levels: Levels): Promise<Worst> {
-    return expected(await onGuide(levels), fp32, correction, unseen(levels))
   }
 
   async function onTarget(levels: Levels): Promise<Point> {

@@ -1,0 +1,112 @@
+import type { ShapeOf } from '../precision/accumulate.ts'
+import { type Correction, expected, learned, type Observation, type Pair, product } from './correction.ts'
+import { sumsOverRounding } from './cost.ts'
+import type { Costs } from './costs.ts'
+import { type Trial, type Worst, worstOfTrial } from './evaluator.ts'
+import { type Guide, seesSums } from './guide.ts'
+import { everywhere, type Level, type Levels, levelsOf } from './levels.ts'
+import { stepsOf } from './search.ts'
+import { type Sensitivity, sensitivity } from './sensitivity.ts'
+import { type Survey, squares } from './survey.ts'
+import type { Trials } from './trials.ts'
+import { between, type Unit } from './units.ts'
+
+export interface ForecastOptions {
+  trials: Trials
+  guide: Guide
+  /** FP32 on both. */
+  fp32: Pair
+  /** The share of a limit that may be used. */
+  target: number
+  /** Halvings of the search for costly units. */
+  splits: number
+  shapeOf: ShapeOf
+}
+
+/** What a guide lets expect of a target, corrected by each network that was run on both. */
+export class Forecast {
+  readonly #units: readonly Unit[]
+  readonly #trials: Trials
+  readonly #seesSums: boolean
+  readonly #fp32: Pair
+  readonly #found: Sensitivity
+  /** The squared error of each unit alone on the guide. */
+  readonly #alone: readonly number[]
+  /** What summing in the format is expected to add to that, where the guide does not see it. */
+  readonly #sums: readonly number[]
+  readonly #observed: Observation[] = []
+  #correction: Correction = {}
+
+  private constructor({ trials, guide, fp32, shapeOf }: ForecastOptions, found: Sensitivity) {
+    const { units } = trials
+    this.#units = units
+    this.#trials = trials
+    this.#seesSums = seesSums(guide)
+    this.#fp32 = fp32
+    this.#found = found
+    this.#alone = squares(found, units.length)
+    this.#sums = units.map(({ sums, nodes: [head] }, unit) =>
+      sums && !this.#seesSums ? product(sumsOverRounding(head!, shapeOf), this.#alone[unit]!) : 0,
+    )
+  }
+
+  /** Finds what each unit costs on the guide. */
+  static async make(options: ForecastOptions): Promise<Forecast> {
+    const { trials, fp32, target, splits } = options
+    const { units } = trials
+    const count = units.length
+    const floor = worstOfTrial(fp32.guide).used
+    const { used } = await trials.worst(everywhere(units, 'low'))
+    const usedBy = async (chosen: readonly number[]) =>
+      (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
+    const negligible = Math.min(target, used) * Math.sqrt(0.02 / count)
+    return new Forecast(options, await sensitivity(count, usedBy, floor, { negligible, splits }))
+  }
+
+  /** Learns from what the target made of a set. */
+  async observe(levels: Levels, target: Trial): Promise<void> {
+    this.#observed.push({ guide: await this.#onGuide(levels), target, sums: this.#unseen(levels) })
+    this.#correction = learned(this.#observed, this.#fp32)
+  }
+
+  /** What the target is expected to use with a set. */
+  async expect(levels: Levels): Promise<Worst> {
+    return expected(await this.#onGuide(levels), this.#fp32, this.#correction, this.#unseen(levels))
+  }
+
+  /** Steps out of the format by what they are expected to take off on the target, of one of its limits. */
+  async survey(costs: Costs, { limit }: Worst): Promise<Survey> {
+    const { rounding, sums } = this.#correction[limit]!
+    const middle = new Map<number, number>()
+    for (const { units: members } of this.#found.groups)
+      for (const unit of members) {
+        const level = between(this.#units[unit]!)
+        if (level === 'sum' && !this.#seesSums) middle.set(unit, product(rounding, this.#alone[unit]!))
+        else if (level && members.length === 1)
+          middle.set(unit, product(rounding, await this.#squareAt(unit, level)))
+      }
+    const low = this.#alone.map(
+      (squared, unit) => product(rounding, squared) + product(sums, this.#sums[unit]!),
+    )
+    return {
+      ...{ units: this.#units, found: this.#found },
+      steps: stepsOf(this.#units, { low, between: middle, cost: costs.more }),
+    }
+  }
+
+  async #squareAt(unit: number, level: Level): Promise<number> {
+    const { used } = worstOfTrial(await this.#onGuide(levelsOf(this.#units, [unit], level, 'full')))
+    return Math.max(0, used ** 2 - worstOfTrial(this.#fp32.guide).used ** 2)
+  }
+
+  #unseen(levels: Levels): number {
+    return levels.reduce((all, level, unit) => all + (level === 'low' ? this.#sums[unit]! : 0), 0)
+  }
+
+  /** A guide that does not see sums has them in FP32 anyway. */
+  #onGuide(levels: Levels): Promise<Trial> {
+    return this.#trials.trial(
+      this.#seesSums ? levels : levels.map(level => (level === 'sum' ? 'low' : level)),
+    )
+  }
+}
