@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice, checkKeys } from '../base/options.ts'
@@ -6,8 +7,9 @@ import { withEngine } from '../engines/pool.ts'
 import { loadPytorch, type PytorchSettings } from '../engines/pytorch/session.ts'
 import { transfers } from '../engines/timing.ts'
 import { readInput } from '../golden/store.ts'
+import { readModel } from '../onnx/model.ts'
 import type { Measured } from './budget.ts'
-import { type Model, sceneNames } from './config.ts'
+import { type Model, onnxByPrecision, sceneNames } from './config.ts'
 import { engineNamed } from './engines.ts'
 import { requestFor } from './infer.ts'
 import { checkTimed, type TimesRequest, timesOf } from './times.ts'
@@ -113,7 +115,7 @@ export async function timeModel(model: Model, options: TimeOptions = {}): Promis
  * @param from how errors call it
  */
 export function pytorchSettings(
-  { golden, config }: Model,
+  { golden, config, root }: Model,
   source: string,
   from: string,
   { python, device = 0, folder }: { python: string; device?: number | undefined; folder: string },
@@ -122,8 +124,17 @@ export function pytorchSettings(
   if (file === undefined || factory === undefined)
     throw new DepthgateError('usage', `${from} ${source}: write FILE.py:FACTORY`)
   const specs = golden.manifest.outputs
-  const outputs = Object.keys(specs)
+  const wanted = Object.keys(specs)
     .filter(output => !specs[output]!.derived)
     .map(output => config.outputs?.[output]?.onnx ?? output)
+  const outputs = inOrderOf(onnxByPrecision(config).fp32, root, wanted)
   return { python, device, file: resolve(folder, file), factory, compile: false, outputs, seconds: 1800 }
+}
+
+/** A network that returns a tuple does so in the order of the outputs of its export; goldens are in that of their names. */
+function inOrderOf(onnx: string | undefined, root: string, wanted: readonly string[]): readonly string[] {
+  const path = onnx === undefined ? undefined : resolve(root, onnx)
+  if (path === undefined || !existsSync(path)) return wanted
+  const order = readModel(path).graph!.output.map(({ name }) => name)
+  return wanted.every(name => order.includes(name)) ? order : wanted
 }

@@ -36,7 +36,7 @@ export async function loadPytorch(settings: PytorchSettings, precision: Precisio
   })
   try {
     const { facts: host } = await ask({ type: 'hello', device })
-    const { facts: loaded } = await ask({ type: 'load', file, factory, precision, compile })
+    const { facts: loaded } = await ask({ type: 'load', file, factory, precision, compile, outputs })
     return {
       fingerprint: {
         onnx: sha256File(file),

@@ -56,6 +56,7 @@ def load(request, arrays, progress):
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = request["precision"] == "tf32"
     network = network.eval().to("cuda", state["type"])
     state["network"] = torch.compile(network) if request["compile"] else network
+    state["outputs"] = request["outputs"]
     return {"deviceBytes": torch.cuda.memory_allocated() - before}
 
 
@@ -81,10 +82,10 @@ def run(request, arrays, progress):
         result = state["network"](tensor)
         torch.cuda.synchronize()
         milliseconds = (clock.perf_counter() - start) * 1000
-    found = _by_name(result, request["fetch"])
+    found = _by_name(result, state["outputs"])
     outputs = []
-    for name, value in found.items():
-        value = value.detach().float().cpu().contiguous()
+    for name in request["fetch"]:
+        value = found[name].detach().float().cpu().contiguous()
         outputs.append(({"name": name, "type": "FLOAT", "shape": list(value.shape)}, value.numpy().tobytes()))
     return {"milliseconds": milliseconds}, outputs
 
@@ -145,7 +146,7 @@ def time(request, arrays, progress):
             tensor.copy_(host, non_blocking=True)
         result = network(tensor)
         if outward:
-            for value in _by_name(result, request["fetch"]).values():
+            for value in _by_name(result, state["outputs"]).values():
                 value.to("cpu", non_blocking=True)
 
     torch.cuda.synchronize()
