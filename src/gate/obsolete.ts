@@ -72,7 +72,9 @@ function obsoleteIn(
   const baseline = readable(file)
   if (!baseline) return []
   const { environment, scenes } = baseline
-  if (!precisionsOf(model).includes(environment.precision))
+  // of an engine that this config does not have, another config has the say: one for a GPU host, say
+  const known = [...model.engines.values()].some(({ engine }) => engine === environment.engine)
+  if (known && !precisionsOf(model).includes(environment.precision))
     return [{ path, why: `the config no longer runs ${model.name} at ${environment.precision}` }]
   const successor = used.find(
     other => baselineKey(other) !== key && withoutVersions(other) === withoutVersions(environment),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { walk } from '../../src/cli/review.ts'
+import { baselineKey } from '../../src/gate/baseline-file.ts'
 import { loadConfig } from '../../src/gate/config.ts'
 import { readPending } from '../../src/gate/pending.ts'
 import { depthgate, run } from '../helpers/cli.ts'
@@ -209,6 +210,24 @@ describe.concurrent('obsolete goldens and baselines', () => {
     expect(existsSync(join(folder, 'golden/retired'))).toBe(false)
     expect(Object.keys(readJson(baselineFile(folder)).scenes)).toEqual(['gradient', 'waves'])
     expect((await depthgate(['gate'], folder)).stdout).not.toContain('obsolete')
+  })
+
+  test('of an engine that this config does not have are left to the config that has it', async () => {
+    const folder = await accepted()
+    const other = (engine: string) => {
+      const { environment, ...rest } = readJson(baselineFile(folder))
+      const there = { ...environment, engine, precision: 'tf32' }
+      writeFileSync(
+        join(baselines(folder), `${baselineKey(there)}.json`),
+        JSON.stringify({ environment: there, ...rest }),
+      )
+    }
+    other('tensorrt')
+    expect((await depthgate(['gate'], folder)).stdout).not.toContain('obsolete')
+    other('onnxruntime')
+    expect((await depthgate(['gate'], folder)).stdout).toMatch(
+      /obsolete .*\n {2}golden\/tiny\/baselines\/tf32-\S+\.json: the config no longer runs tiny at tf32\n\n/,
+    )
   })
 
   test('are not looked for under a filter, and prune then refuses', async () => {

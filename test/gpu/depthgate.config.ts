@@ -24,7 +24,7 @@ export default defineConfig({
       precisions: ['fp32', 'tf32', 'fp16', 'bf16', 'int8'],
       recipes: {
         // TensorRT 10.6 has no kernel of BF16 for it
-        bf16: { keep: ['Resize'] },
+        bf16: { keep: ['Resize', 'ConvTranspose'] },
         int8: { keep: ['/^head\\./', '/^decoder\\.levels\\.\\d\\.(up|out)\\./'] },
       },
       outputs: {

@@ -25,7 +25,7 @@ const outputs: NonNullable<ModelConfig['outputs']> = {
 
 export const recipes: NonNullable<ModelConfig['recipes']> = {
   // TensorRT 10.6 has no kernel of BF16 for it
-  bf16: { keep: ['Resize'] },
+  bf16: { keep: ['Resize', 'ConvTranspose'] },
   int8: { keep: ['/^head\\./', '/^decoder\\.levels\\.\\d\\.(up|out)\\./'] },
 }
 

@@ -109,12 +109,15 @@ function calibrationArrays(calibration: Calibration | undefined): WireArray[] {
   })
 }
 
-/** TensorRT has no kernel of the format for some operators, such as BF16 for Resize in 10.6. */
+/** TensorRT has no kernel of the format for some operators, such as BF16 for Resize and ConvTranspose in 10.6. */
 function withoutKernel(words: string, precision: string): string {
   const [, node] = /No supported formats for ([^,\s]+)/.exec(words) ?? []
-  return node === undefined
+  // within a group that it compiles as one, TensorRT names the operation by a word of its own
+  const [, operation = ''] = /Could not infer output types for operation: \d+: (\w+):/.exec(words) ?? []
+  const kept = node ?? (operation === 'deconv' ? 'ConvTranspose' : undefined)
+  return kept === undefined
     ? ''
-    : `\nKeep it FP32: recipes: { ${precision}: { keep: ['${node}'] } }, or its operator for all such nodes`
+    : `\nKeep it FP32: recipes: { ${precision}: { keep: ['${kept}'] } }, or its operator for all such nodes`
 }
 
 /** Why a build failed, in TensorRT's own words, and the way out. Pure. */

@@ -88,6 +88,16 @@ describe('a fault is told with the way out:', () => {
     expect(buildFault(job, 60, refused(kind))).toMatch(message)
   })
 
+  test.each([
+    ["No supported formats for node_upsample, in 'BF16'", 'node_upsample'],
+    ["Could not infer output types for operation: 27824: deconv: convolution_2/bf16'", 'ConvTranspose'],
+  ])('a kernel that is missing, and what to keep: %s', (words, kept) => {
+    const answer = { type: 'refused', kind: 'build', message: words } as const
+    expect(buildFault({ ...job, precision: 'bf16' }, 60, answer)).toContain(
+      `Keep it FP32: recipes: { bf16: { keep: ['${kept}'] } }`,
+    )
+  })
+
   test('a build that crashes or hangs', () => {
     expect(buildFault(job, 60, { type: 'lost', how: 'ended', message: 'it was ended by SIGSEGV' })).toMatch(
       /the build's process is gone: it was ended by SIGSEGV/,
