@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { statistics } from '../../dist/engines/statistics.js'
 import { endWorkers, workerOrError } from '../../dist/engines/tensorrt/workers.js'
@@ -82,7 +82,7 @@ try {
         theirs.unheld.toFixed(4).padStart(9),
       ].join('  '),
     )
-  if (values.out) writeFileSync(values.out, `${JSON.stringify({ plan, host, rows }, null, 1)}\n`)
+  if (values.out) writeFileSync(values.out, `${JSON.stringify({ plan: basename(plan), host, rows }, null, 1)}\n`)
   // where the host bounds enqueueing the figure is not the GPU's, and is marked so
   if (rows.some(({ ours, apart }) => !ours.hostBound && !(apart < 0.02))) process.exitCode = 1
 } finally {

@@ -69,10 +69,10 @@ def rmse_std(rows, name):
 def split(rows):
     """How the loss of TensorRT's FP16 comes about: RMSE over the golden's standard deviation from corner to corner, as
     depthgate's attribution goes. [(cause, from, to)]; a cause whose corner was not measured is joined with the next."""
-    corners = [
-        ("number format", "fp16-sum32" if rmse_std(rows, "fp16-sum32") else "fp16-sum32-tf32"),
-        ("sums in FP16", "fp16-unfused"), ("fusion", "fp16"),
-    ]
+    # PyTorch's FP16 sums in FP32, and nearly nothing is fused there
+    summed = next((name for name in ("fp16-sum32", "fp16-sum32-tf32") if rmse_std(rows, name)), "pytorch-fp16")
+    format = "number format" + (" (PyTorch's FP16, which sums in FP32, in the place of that corner)" if summed == "pytorch-fp16" else "")
+    corners = [(format, summed), ("sums in FP16", "fp16-unfused"), ("fusion", "fp16")]
     if not rmse_std(rows, "fp16"):
         return []
     exported, causes = rmse_std(rows, "fp32"), []
@@ -103,7 +103,7 @@ def findings(data):
     if summed and rmse_std(rows, "pytorch-fp16"):
         told.append(f"TensorRT FP16 with FP32 sums over PyTorch FP16, RMSE: {summed / rmse_std(rows, 'pytorch-fp16'):.3f}.")
     for each in at(data, "readout", "rows") or []:
-        ours, theirs = each["ours"]["median"], each["theirs"]["median"]
+        ours, theirs = each["ours"]["median"], each["theirs"].get("behind") or each["theirs"]["median"]
         told.append(f"Read-out on the plan of FP16, {each['how']}: depthgate {ours:.3f} ms, a separate loop of CUDA events {theirs:.3f} ms, {each['apart']:.2%} apart.")
     return told
 
@@ -124,6 +124,9 @@ def notes(rows):
     shaky = [f"{title(name, row)} ({how}, {row[how]['variation']:.1%})" for name, row in rows.items() for how in ("plain", "graph") if at(row, how, "variation") and row[how]["variation"] > 0.025]
     if shaky:
         told.append(f"Variation above 2.5 %: {', '.join(shaky)}.")
+    held = [title(name, row) for name, row in rows.items() if any(at(row, how, when, "throttled") for how in ("plain", "graph") for when in ("before", "after"))]
+    if held:
+        told.append(f"Clocks were held down by the power cap while these were timed: {', '.join(held)}.")
     beside = [f"{title(name, row)}: {', '.join(row['beside'])}" for name, row in rows.items() if row.get("beside")]
     if beside:
         told.append(f"While these were timed, elsewhere on the host ran: {'; '.join(beside)}.")
