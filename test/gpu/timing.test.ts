@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines, withEngine } from '../../src/engines/pool.ts'
-import { statistics } from '../../src/engines/statistics.ts'
+import { type Timing as Statistics, statistics } from '../../src/engines/statistics.ts'
 import { requestFor } from '../../src/gate/infer.ts'
 import { readInput } from '../../src/golden/store.ts'
 import { run } from '../helpers/cli.ts'
@@ -17,32 +17,39 @@ describe('the latency that is read off', () => {
 
   test.each(['plain', 'graph'])('is within two per cent of a separate loop of CUDA events: %s', async how => {
     const { request } = await requestFor(model, { scene: 'room', precision: 'fp16', engine: 'trt' })
-    const seconds = { warmup: 1, seconds: 3 }
-    const { ours, path } = await withEngine(request, async engine => ({
-      ours: statistics(await engine.time!(tensor, { ...seconds, graph: how === 'graph', transfers: 'none' })),
-      path: engine.plan!.path,
-    }))
     const input = join(temporaryFolder(), 'input.f32')
     writeFileSync(
       input,
       new Uint8Array(tensor.data.buffer as ArrayBuffer, tensor.data.byteOffset, tensor.data.byteLength),
     )
-    const loop = await run(
-      python,
-      [join(repo, 'bench/tensorrt/event_loop.py'), path, input, how, '1', '3'],
-      import.meta.dirname,
-    )
-    expect(loop.code, loop.stderr).toBe(0)
-    const theirs = JSON.parse(loop.stdout.trim().split('\n').at(-1)!) as {
-      median: number
-      behind: number | null
+    const ours: Statistics[] = []
+    const theirs: { median: number; behind: number | null }[] = []
+    // one plan loaded twice takes times that lie 4 % apart, as its memory comes to lie: the quickest of a few loads is compared
+    for (let load = 0; load < 4; load++) {
+      const timing = { warmup: 0.5, seconds: 1, graph: how === 'graph', transfers: 'none' } as const
+      const { timed, path } = await withEngine(request, async engine => ({
+        timed: statistics(await engine.time!(tensor, timing)),
+        path: engine.plan!.path,
+      }))
+      await releaseEngines()
+      const loop = await run(
+        python,
+        [join(repo, 'bench/tensorrt/event_loop.py'), path, input, how, '0.5', '1'],
+        import.meta.dirname,
+      )
+      expect(loop.code, loop.stderr).toBe(0)
+      expect(timed.held).toBe(true)
+      ours.push(timed)
+      theirs.push(JSON.parse(loop.stdout.trim().split('\n').at(-1)!))
     }
-    const measure = theirs.behind ?? theirs.median
-    const apart = Math.abs(ours.median - measure) / measure
+    const [quickest, measure] = [
+      Math.min(...ours.map(({ median }) => median)),
+      Math.min(...theirs.map(({ median, behind }) => behind ?? median)),
+    ]
+    const apart = Math.abs(quickest - measure) / measure
     keep('timing.jsonl', { how, ours, theirs, apart })
-    expect(ours.held).toBe(true)
     // where enqueueing bounds it, the figure is not the GPU's alone, and is marked so
-    if (!ours.hostBound) expect(apart).toBeLessThan(0.02)
+    if (!ours.every(({ hostBound }) => hostBound)) expect(apart).toBeLessThan(0.02)
     else expect(how).toBe('plain')
   })
 
