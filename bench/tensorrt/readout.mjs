@@ -82,7 +82,8 @@ try {
         theirs.unheld.toFixed(4).padStart(9),
       ].join('  '),
     )
-  if (values.out) writeFileSync(values.out, `${JSON.stringify({ plan: basename(plan), host, rows }, null, 1)}\n`)
+  if (values.out)
+    writeFileSync(values.out, `${JSON.stringify({ plan: basename(plan), host, rows }, null, 1)}\n`)
   // where the host bounds enqueueing the figure is not the GPU's, and is marked so
   if (rows.some(({ ours, apart }) => !ours.hostBound && !(apart < 0.02))) process.exitCode = 1
 } finally {
