@@ -9,6 +9,7 @@ import type { Guide } from './guide.ts'
 import { everywhere, higher, type Level, type Levels, levelsText } from './levels.ts'
 import {
   type BuiltSet,
+  cheaperOf,
   chosenOf,
   frontierOf,
   type Mending,
@@ -110,7 +111,9 @@ export async function mendOn(
   const rest = () => ({ low: point(low, targetLow), ...(curve && { frontier: curve }), ...ends() })
   if (passing.length > 0) {
     const { levels, point: mended } = passing.reduce((a, b) => (b.point.cost < a.point.cost ? b : a))
-    return { type: 'mended', mended, chosen: chosenOf(known, levels, costs), ...rest() }
+    const cheaper = cheaperOf(mended, point(full, targetFull))
+    const chosen = chosenOf(known, levels, costs)
+    return { type: 'mended', mended, chosen, ...(cheaper && { cheaper }), ...rest() }
   }
   const best = sets.reduce<Built | undefined>(
     (a, b) => (a && a.point.worst.used <= b.point.worst.used ? a : b),

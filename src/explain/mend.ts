@@ -66,7 +66,15 @@ export type Mending = {
   | { type: 'hopeless' }
   /** Nothing has to be done: the recipe as it is keeps the limits. */
   | { type: 'passes'; low: Point }
-  | { type: 'mended'; low: Point; mended: Point; chosen: MendedUnit[]; frontier?: Point[] }
+  | {
+      type: 'mended'
+      low: Point
+      mended: Point
+      chosen: MendedUnit[]
+      frontier?: Point[]
+      /** Of the two that pass the one that takes less time on the target; only where both were timed there. */
+      cheaper?: 'mended' | 'fp32'
+    }
   /** No set that was built passes; `best` came nearest. */
   | { type: 'unconfirmed'; low: Point; best: Point; chosen: MendedUnit[]; frontier?: Point[] }
 )
@@ -132,6 +140,12 @@ export async function mend(
     ...(curve && { frontier: curve }),
     ...told(),
   }
+}
+
+/** Which of two plans that pass takes less time; FP32, which needs no plan, where neither does. Pure. */
+export function cheaperOf(mended: Point, fp32: Point): 'mended' | 'fp32' | undefined {
+  if (mended.latency === undefined || fp32.latency === undefined) return undefined
+  return mended.latency < fp32.latency ? 'mended' : 'fp32'
 }
 
 /** Some of the orders' beginnings, evenly spaced in cost. */

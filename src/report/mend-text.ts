@@ -33,6 +33,7 @@ export function mendText(model: string, precision: string, margin: number, found
     case 'mended':
       return [
         colors.green(`${model} at ${precision} keeps ${wanted} with ${chosenText(found.mended)}`),
+        ...cheaperText(found),
         '',
         ...pointTable(precision, [['mended', found.mended]], found),
         '',
@@ -53,6 +54,17 @@ export function mendText(model: string, precision: string, margin: number, found
         ...trials,
       ]
   }
+}
+
+/** A plan that is no quicker than FP32 as a whole is worth nothing. */
+function cheaperText({ cheaper, mended, fp32 }: Extract<Mending, { type: 'mended' }>): string[] {
+  if (cheaper !== 'fp32') return []
+  const times = `it takes ${milliseconds(fp32.latency!)}, mended ${milliseconds(mended.latency!)}`
+  return [colors.yellow(`FP32 as a whole is the cheaper plan: ${times}`)]
+}
+
+function milliseconds(latency: number): string {
+  return `${latency.toPrecision(3)} ms`
 }
 
 /** How many builds an answer took, and what each of its sets came to. */
@@ -94,7 +106,7 @@ function pointTable(
   const head = ['', ...(timed ? ['latency'] : []), 'cost', 'most used limit'].map(text => colors.dim(text))
   const rows = points.map(([name, { cost, worst, latency }]) => [
     name,
-    ...(timed ? [latency === undefined ? '' : `${latency.toPrecision(3)} ms`] : []),
+    ...(timed ? [latency === undefined ? '' : milliseconds(latency)] : []),
     percent(cost),
     worstText(worst),
   ])

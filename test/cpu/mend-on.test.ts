@@ -49,6 +49,9 @@ test('what the guide does not see is learned from the target, and mended within 
   expect(found.low.worst.used).toBeGreaterThan(1)
   expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)
 
+  const [mended, fp32] = [found.mended.latency!, found.fp32.latency!]
+  expect(found.cheaper).toBe(mended < fp32 ? 'mended' : 'fp32')
+
   // the plan, by the gate's own path, keeps on the target what it says
   const plan = planOf(question, variantsOf(question, onTarget), found, margin)
   expect(plan.nodes.map(({ name }) => name)).toContain('/MatMul')
