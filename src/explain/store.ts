@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
+import { hostname } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { clearField, create } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
@@ -31,6 +32,9 @@ import { type ReducedWeight, reduceWeight, type WeightRequest } from '../precisi
 
 /** Weights that take less in FP32 are in the .onnx of every network. */
 const large = 2 ** 20
+
+/** A search writes into its folder at every trial: one of another host that did not for so long is gone. */
+const silence = 24 * 3600 * 1000
 
 /** Those of this process; they go with it. */
 const folders: string[] = []
@@ -54,7 +58,7 @@ export class TrialStore {
   /** @param parent of all such folders */
   constructor(parent: string) {
     sweep(parent)
-    this.#folder = join(parent, `trial-${process.pid}-${folders.length}`)
+    this.#folder = join(parent, `trial-${process.pid}-${folders.length}-${hostname()}`)
     folders.push(this.#folder)
   }
 
@@ -156,12 +160,24 @@ export class TrialStore {
   }
 }
 
-/** Removes what killed searches left. */
+/** Removes what killed searches left. What cannot be removed, such as another user's, stays: it is in nobody's way. */
 function sweep(parent: string): void {
   if (!existsSync(parent)) return
   for (const name of readdirSync(parent)) {
-    const [, pid] = /^\.?trial-(\d+)-/.exec(name) ?? []
-    if (pid !== undefined && !isRunning(Number(pid)))
-      rmSync(join(parent, name), { recursive: true, force: true })
+    const folder = join(parent, name)
+    if (!isLeft(folder, name)) continue
+    try {
+      rmSync(folder, { recursive: true, force: true })
+    } catch {}
   }
+}
+
+/** Whether nobody uses a folder any more. Processes of another host, or container, cannot be asked: they count by their last trial. */
+function isLeft(folder: string, name: string): boolean {
+  const [, pid, host = hostname()] = /^\.?trial-(\d+)-\d+(?:\.onnx|-(.+))?$/.exec(name) ?? []
+  if (pid === undefined || folders.includes(folder)) return false
+  // in a container every run may have the same number
+  if (host === hostname()) return Number(pid) === process.pid || !isRunning(Number(pid))
+  const seen = statSync(folder, { throwIfNoEntry: false })?.mtimeMs
+  return seen !== undefined && Date.now() - seen > silence
 }

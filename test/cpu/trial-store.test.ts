@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import ort from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
@@ -99,18 +100,41 @@ test('external data behind a link, as in caches of downloads, are found', async 
   expect(await run(path)).not.toBe(await run(link))
 })
 
-test('what a killed search left is removed, what another one is using is not', () => {
+test('what killed searches left is removed, what others are using is not', () => {
   const folder = parent()
   // the number of a process that has ended for certain
   const gone = '99999999'
-  for (const name of [`trial-${gone}-0`, `trial-${process.pid}-77`]) {
+  const here = hostname()
+  const left = [
+    `trial-${gone}-0-${here}`,
+    `trial-${gone}-0`,
+    // of an earlier process that had this one's number, as each has in a container
+    `trial-${process.pid}-77-${here}`,
+    'trial-1-0-elsewhere',
+  ]
+  const used = [`trial-${process.ppid}-1-${here}`, `trial-${gone}-1-elsewhere`]
+  for (const name of [...left, ...used]) {
     mkdirSync(join(folder, name, 'trial-weights'), { recursive: true })
     writeFileSync(join(folder, name, 'trial-weights/0'), 'w')
   }
+  // no trial takes so long; a process of this host that runs is asked for nothing more
+  const daysAgo = new Date(Date.now() - 2 * 24 * 3600 * 1000)
+  for (const name of [left.at(-1)!, used[0]!]) utimesSync(join(folder, name), daysAgo, daysAgo)
   writeFileSync(join(folder, `trial-${gone}-3.onnx`), 'of an earlier version')
   writeFileSync(join(folder, 'net-fp16-0123.jsonl'), '')
   new TrialStore(folder)
-  expect(readdirSync(folder).sort()).toEqual(['net-fp16-0123.jsonl', `trial-${process.pid}-77`])
+  expect(readdirSync(folder).sort()).toEqual(['net-fp16-0123.jsonl', ...used].sort())
+})
+
+test('a second store of one process leaves the first alone', async () => {
+  const onnx = source(false)
+  const folder = parent()
+  const store = new TrialStore(folder)
+  const written = async () =>
+    store.write((await makeReduced(onnx, 'fp16', 'emulated', {}, store.round)).model, onnx)
+  const before = contents(await written())
+  new TrialStore(folder)
+  expect(contents(await written())).toEqual(before)
 })
 
 test('a folder that cannot be written to is named', async () => {
