@@ -59,6 +59,7 @@ Exit code: 0 told, 2 bad input, 130 stopped.
     })
     const question = questionOf('explain', positionals, values)
     const [budget, top] = [countOf('--trials', values.trials), countOf('--top', values.top)]
+    const nodes = values.nodes === undefined ? undefined : patternOf('--nodes', values.nodes)
     const { recipe, notes } = chosenRecipe(question.model, question.precision)
     for (const note of notes) console.error(`note: ${note}`)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
@@ -71,7 +72,7 @@ Exit code: 0 told, 2 bad input, 130 stopped.
         signal: stop.signal,
         onTrial: line.show,
         onTensors: line.tensors,
-        ...(values.nodes !== undefined && { nodes: patternOf('--nodes', values.nodes) }),
+        ...(nodes && { nodes }),
       })
       line.hide()
       const found = guide ? await explainOn(question, variants, guided, stop.signal) : guided

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice } from '../base/options.ts'
 import { usesOnnx } from '../engines/command/placeholders.ts'
+import type { EngineSettings } from '../engines/settings.ts'
 import type { Question } from '../explain/evaluator.ts'
 import type { MadeFormat } from '../explain/variants.ts'
 import { findModel, loadConfig, onnxByPrecision, sceneNames } from '../gate/config.ts'
@@ -15,6 +16,7 @@ interface Asked {
   precision: string
   scene?: string[]
   engine?: string
+  guide?: string
   within?: string[]
   config?: string
 }
@@ -47,11 +49,8 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
   const engine = engineNamed(model, asked.engine)
-  if (engine.settings.engine === 'command' && !usesOnnx(engine.settings))
-    throw new DepthgateError(
-      'usage',
-      `--engine ${engine.name}: brings its own network, and ${verb} must give it others. Put {onnx} into its \`command\``,
-    )
+  refuseOwnNetwork('--engine', engine, verb)
+  if (asked.guide !== undefined) checkGuide(engineNamed(model, asked.guide), engine, verb)
   const known = sceneNames(model)
   const scenes = [...new Set(asked.scene ?? known)].sort()
   for (const scene of scenes) checkChoice(scene, known, `--scene of ${name}`)
@@ -59,6 +58,35 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
     ...{ model, onnx, precision, scenes, engine: engine.name },
     ...(asked.within && { tolerance: toleranceOf(asked.within) }),
   }
+}
+
+interface Named {
+  name: string
+  settings: EngineSettings
+}
+
+function refuseOwnNetwork(flag: string, { name, settings }: Named, verb: string): void {
+  if (settings.engine === 'command' && !usesOnnx(settings))
+    throw new DepthgateError(
+      'usage',
+      `${flag} ${name}: brings its own network, and ${verb} must give it others. Put {onnx} into its \`command\``,
+    )
+}
+
+/** A guide is to be quick, and to run what it is given; the engine itself is no guide. */
+function checkGuide(guide: Named, engine: Named, verb: string): void {
+  if (guide.name === engine.name) return
+  refuseOwnNetwork('--guide', guide, verb)
+  if (guide.settings.engine === 'tensorrt')
+    throw new DepthgateError(
+      'usage',
+      `--guide ${guide.name}: is TensorRT, on which every trial is a build. Name a quicker engine, or leave --guide out: then emulation on the CPU guides`,
+    )
+  if (verb === 'explain' && engine.settings.engine !== 'tensorrt')
+    throw new DepthgateError(
+      'usage',
+      `--guide ${guide.name}: ${engine.name} is quick enough to need no guide. Leave --guide out, or name a TensorRT engine with --engine`,
+    )
 }
 
 function formatOf(precision: string): MadeFormat {

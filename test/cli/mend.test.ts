@@ -207,6 +207,47 @@ writeFileSync(output, Buffer.from(depth.data.buffer))
     const refused = await depthgate(['mend', 'net'], folder)
     expect(refused.stderr).toMatch(/--engine app: brings its own network, and mend must give it others/)
   })
+
+  test.each([
+    [
+      'mend',
+      ['--engine', 'cpu', '--guide', 'app'],
+      /--guide app: brings its own network, and mend must give it/,
+    ],
+    [
+      'explain',
+      ['--engine', 'trt', '--guide', 'app'],
+      /--guide app: brings its own network, and explain must/,
+    ],
+    [
+      'mend',
+      ['--engine', 'trt', '--guide', 'other'],
+      /--guide other: is TensorRT, on which every trial is a/,
+    ],
+    ['explain', ['--engine', 'cpu', '--guide', 'wide'], /--guide wide: cpu is quick enough to need no guide/],
+    ['mend', ['--engine', 'trt', '--guide', 'wid'], /not run on an engine "wid"; did you mean "wide"/],
+    ['explain', ['--trials', '0'], /--trials 0: give a whole number from 1/],
+    ['explain', ['--trials', 'many'], /--trials many: is not a number/],
+    ['mend', ['--trials', '1.5'], /--trials 1\.5: give a whole number from 1/],
+  ] as const)('%s %j is refused', async (verb, args, says) => {
+    const folder = project('benign')
+    writeConfig(folder, {
+      engines: {
+        cpu: { engine: 'onnxruntime' },
+        wide: { engine: 'onnxruntime' },
+        trt: { engine: 'tensorrt' },
+        other: { engine: 'tensorrt' },
+        app: engine(['app.mjs', '{input}', '{output:depth}']),
+      },
+      models: {
+        net: { onnx: 'net.onnx', golden: 'golden', engines: ['cpu', 'wide', 'trt', 'other', 'app'] },
+      },
+    })
+    const refused = await depthgate([verb, 'net', ...args], folder)
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toMatch(says)
+    expect(existsSync(join(folder, '.depthgate'))).toBe(false)
+  })
 })
 
 describe('explain', () => {
