@@ -56,17 +56,17 @@ export function numberOf(flag: string, text: string): number {
   throw new DepthgateError('usage', `${flag} ${text}: is not a number`)
 }
 
-/** `['absRel=0.02', 'rmse=1%', 'edgeF1Drop=off']` as a tolerance; unknown names are refused. */
-export function toleranceOf(pairs: readonly string[]): Tolerance {
+/** `['absRel=0.02', 'rmse=1%', 'edgeF1Drop=off']` as a tolerance; unknown names are refused. `flag` is where they were given. */
+export function toleranceOf(pairs: readonly string[], flag = '--tolerance'): Tolerance {
   const tolerance: Record<string, unknown> = {}
   for (const pair of pairs.flatMap(text => text.split(','))) {
     const [, name, limit] = /^([^=]+)=(.+)$/.exec(pair) ?? []
     if (name === undefined || limit === undefined)
-      throw new DepthgateError('usage', `--tolerance ${pair}: write NAME=LIMIT, such as absRel=0.02`)
+      throw new DepthgateError('usage', `${flag} ${pair}: write NAME=LIMIT, such as absRel=0.02`)
     tolerance[name] =
-      limit === 'off' ? false : limit.endsWith('%') ? limit : numberOf(`--tolerance ${name}`, limit)
+      limit === 'off' ? false : limit.endsWith('%') ? limit : numberOf(`${flag} ${name}`, limit)
   }
-  return checkedTolerance(tolerance, '--tolerance')
+  return checkedTolerance(tolerance, flag)
 }
 
 /** A whole number from 1 given on the command line, or an error that names the flag. */

@@ -56,7 +56,7 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
   for (const scene of scenes) checkChoice(scene, known, `--scene of ${name}`)
   return {
     ...{ model, onnx, precision, scenes, engine: engine.name },
-    ...(asked.within && { tolerance: toleranceOf(asked.within) }),
+    ...(asked.within && { tolerance: toleranceOf(asked.within, '--within') }),
   }
 }
 

@@ -6,7 +6,7 @@ import type { Explanation } from './explain.ts'
 import type { LayerMap } from './layer-map.ts'
 import { lookAt, probedOf, tapsOf, within } from './look.ts'
 import { profiled } from './target.ts'
-import { Stopped } from './trials.ts'
+import { unlessStopped } from './trials.ts'
 import type { Variants } from './variants.ts'
 
 /**
@@ -22,11 +22,9 @@ export async function explainOn(
 ): Promise<Explanation> {
   const notes: string[] = []
   const attempt = async <Result>(what: string, get: () => Promise<Result>): Promise<Result | undefined> => {
-    if (signal?.aborted) throw new Stopped()
     try {
-      return await get()
+      return await unlessStopped(signal, get)
     } catch (thrown) {
-      if (signal?.aborted) throw new Stopped()
       if (!(thrown instanceof DepthgateError)) throw thrown
       notes.push(`${what}: ${thrown.message}`)
       return undefined
@@ -34,11 +32,14 @@ export async function explainOn(
   }
   let layers: LayerMap | undefined
   let variant: ReturnType<typeof readModel> | undefined
-  const fused = await engineEvaluator(question, variants).evaluate(variants.base, async (loaded, onnx) => {
-    variant = readModel(onnx)
-    if (loaded.profile)
-      layers = await attempt('layers could not be timed', () => profiled(question, loaded, onnx))
-  })
+  const { evaluate } = engineEvaluator(question, variants)
+  const fused = await unlessStopped(signal, () =>
+    evaluate(variants.base, async (loaded, onnx) => {
+      variant = readModel(onnx)
+      if (loaded.profile)
+        layers = await attempt('layers could not be timed', () => profiled(question, loaded, onnx))
+    }),
+  )
   const taps = tapsOf(found.nodes, variant!, question.precision)
   const shapeOf = await shapesOf(question.onnx)
   const some = within(taps, shapeOf)

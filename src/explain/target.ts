@@ -17,7 +17,7 @@ import { type LayerMap, layerMap, nodeTimes } from './layer-map.ts'
 import { Ledger } from './ledger.ts'
 import { everywhere, isFull, type Levels, levelsText, recipeFor } from './levels.ts'
 import { servedPlaces } from './served.ts'
-import { ledgerFile, Stopped, type TrialOptions } from './trials.ts'
+import { ledgerFile, type TrialOptions, unlessStopped } from './trials.ts'
 import type { Unit } from './units.ts'
 import type { Recipe, Variants } from './variants.ts'
 
@@ -116,10 +116,9 @@ export class Target {
     isTimed: (loaded: Engine) => boolean = () => false,
   ): Promise<Measured> {
     const { signal, onTrial } = this.#options
-    if (signal?.aborted) throw new Stopped()
     const found: Omit<Measured, 'trial'> = {}
     const recipe = isFull(levels) ? 'fp32' : recipeFor(this.#units, levels, this.#variants.base)
-    const trial = await this.#kept(recipe, async (loaded, onnx) => {
+    const look: Look = async (loaded, onnx) => {
       const { plan } = loaded
       if (plan?.buildSeconds !== undefined) found.buildSeconds = plan.buildSeconds
       if (plan?.fresh) {
@@ -136,7 +135,8 @@ export class Target {
           const map = await profiled(this.#question, loaded, onnx)
           found.times = Object.fromEntries(nodeTimes(map, this.#options.weightOf))
         })
-    })
+    }
+    const trial = await unlessStopped(signal, () => this.#kept(recipe, look))
     onTrial?.(worstOfTrial(trial), ++this.#run)
     return { trial, ...found }
   }

@@ -19,6 +19,19 @@ import type { Recipe, Variants } from './variants.ts'
 /** Thrown between two trials once a signal came; all that was tried is kept. */
 export class Stopped extends Error {}
 
+/** Runs what may take minutes, unless a signal came; of what a signal broke off, as programs do that Ctrl-C reaches too, it is told. */
+export async function unlessStopped<Result>(
+  signal: AbortSignal | undefined,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  if (signal?.aborted) throw new Stopped()
+  try {
+    return await run()
+  } catch (thrown) {
+    throw signal?.aborted ? new Stopped() : thrown
+  }
+}
+
 /** Raised when the same question would be answered otherwise, by a fix of depthgate: old ledgers are then left alone. */
 const edition = 1
 
@@ -75,10 +88,8 @@ export class Trials {
       this.#asked.add(key)
       return known
     }
-    if (this.#signal?.aborted) throw new Stopped()
-    const trial = await this.#evaluator.evaluate(
-      isFull(levels) ? 'fp32' : recipeFor(this.units, levels, this.#base),
-    )
+    const recipe = isFull(levels) ? 'fp32' : recipeFor(this.units, levels, this.#base)
+    const trial = await unlessStopped(this.#signal, () => this.#evaluator.evaluate(recipe))
     this.#ledger.set(key, trial)
     this.#asked.add(key)
     this.run++

@@ -122,7 +122,8 @@ describe('mend', () => {
 
   test.each([
     [['net', '--precision', 'fp61'], /"fp61" is unknown; did you mean "fp16"/],
-    [['net', '--within', 'absrel=1'], /"absrel" is unknown here; did you mean "absRel"/],
+    [['net', '--within', 'absRel'], /--within absRel: write NAME=LIMIT/],
+    [['net', '--within', 'absrel=1'], /--within: [^]*"absrel" is unknown here; did you mean "absRel"/],
     [['net', '--margin', '1'], /--margin 1: give a share from 0 to below 1/],
     [['net', '--scene', 'slope'], /"slope" is unknown; did you mean "slopes"/],
     [['ent'], /has no model "ent"; did you mean "net"/],
@@ -196,6 +197,37 @@ writeFileSync(output, Buffer.from(depth.data.buffer))
     expect(plan.made).toMatchObject({ engine: 'app', arithmetic: 'native' })
     expect(plan.nodes.length).toBeGreaterThan(0)
     expect(plan.after.used).toBeLessThanOrEqual(0.9)
+  })
+
+  test('Ctrl-C reaches the program too: that is told as stopped, and what was tried is kept', async () => {
+    const folder = project('benign')
+    // dies of the signal while it runs its third trial
+    const slow = `import { appendFileSync, readFileSync as text } from 'node:fs'
+appendFileSync('runs', '.')
+if (text('runs', 'utf8').length === 3) await new Promise(done => setTimeout(done, 60_000))
+`
+    writeFileSync(join(folder, 'app.mjs'), slow + program)
+    writeConfig(folder, {
+      engines: { app: engine(['app.mjs', '{onnx}', '{input}', '{output:depth}']) },
+      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['app'] } },
+    })
+    const args = [join(repo, 'dist/cli/main.js'), 'mend', 'net', '--within', 'absRel=0.00002']
+    const child = spawn(process.execPath, args, { cwd: folder, detached: true })
+    let words = ''
+    child.stderr.on('data', piece => {
+      words += piece
+    })
+    const ended = new Promise<number | null>(done => child.on('close', done))
+    const runs = join(folder, 'runs')
+    while (child.exitCode === null && !(existsSync(runs) && readFileSync(runs).length === 3))
+      await setTimeout(20)
+    // as a terminal does: to the whole group
+    process.kill(-child.pid!, 'SIGINT')
+    expect(await ended, words).toBe(130)
+    expect(words).toContain('the same command goes on from there')
+    expect(words).not.toContain('was ended by')
+    const again = await depthgate(args.slice(1), folder)
+    expect(again.stdout, again.stderr).toContain('2 known from before')
   })
 
   test('a program that brings its own network is refused', async () => {
