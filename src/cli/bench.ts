@@ -7,7 +7,7 @@ import { type Precision, precisions } from '../engines/engine.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { pytorchPrecisions } from '../engines/pytorch/session.ts'
 import { transfers } from '../engines/timing.ts'
-import { type BenchOptions, type BenchRow, benchCase, benchPytorch } from '../gate/bench.ts'
+import { type BenchOptions, type BenchRow, benchCase, benchPytorch, refuseIdleBudget } from '../gate/bench.ts'
 import { enginesOf, findModel, loadConfig, type Model, precisionsOf, sceneNames } from '../gate/config.ts'
 import { type BenchGroup, groupRows, withBudgets } from '../gate/recommend.ts'
 import { pytorchSettings } from '../gate/time.ts'
@@ -81,6 +81,7 @@ could not be judged.
     const all: BenchRow[] = []
     for (const name of names) {
       const model = findModel(config, name)
+      refuseIdleBudget(model)
       const rows: BenchRow[] = []
       const done = (row: BenchRow) => {
         rows.push(row)

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import type { Engine, EngineRequest, Precision } from '../engines/engine.ts'
+import { type Engine, type EngineRequest, type Precision, precisions } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
-import { loadPytorch, type PytorchSettings } from '../engines/pytorch/session.ts'
+import { loadPytorch, type PytorchSettings, pytorchNames } from '../engines/pytorch/session.ts'
 import { primaryOutput, unitOf } from '../golden/kinds.ts'
 import { readInput } from '../golden/store.ts'
 import type { BudgetVerdict, Measured } from './budget.ts'
-import type { Model } from './config.ts'
+import { enginesOf, type Model, precisionsOf } from './config.ts'
 import { mayBeSkipped } from './engines.ts'
 import { inferOn, requestFor } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
@@ -98,6 +98,23 @@ export async function benchCase(
   }
 }
 
+/** Throws where a model has limits for a precision that it is not run at: no bench would ever hold them. */
+export function refuseIdleBudget(model: Model): void {
+  const { name, file, config } = model
+  const { engines = {}, ...all } = config.budget ?? {}
+  const places = [
+    { limits: all, on: enginesOf(model), where: '' },
+    ...Object.entries(engines).map(([engine, limits]) => ({ limits, on: [engine], where: ` on ${engine}` })),
+  ]
+  for (const { limits, on, where } of places)
+    for (const precision of precisions)
+      if (limits[precision] && !on.some(engine => precisionsOf(model, engine).includes(precision)))
+        throw new DepthgateError(
+          'config',
+          `${file}: model ${name} sets a budget for ${precision}${where}, at which it is not run. Add ${precision} to \`precisions\`, or remove the budget`,
+        )
+}
+
 /** Measures the PyTorch network itself, by the same method. */
 export async function benchPytorch(
   model: Model,
@@ -105,7 +122,7 @@ export async function benchPytorch(
   precision: Precision,
   options: BenchOptions,
 ): Promise<BenchRow> {
-  const name = settings.compile ? 'pytorch compiled' : 'pytorch'
+  const name = settings.compile ? pytorchNames.compiled : pytorchNames.plain
   try {
     const loaded = await loadPytorch(settings, precision)
     try {

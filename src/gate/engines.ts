@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
 import type { Precision } from '../engines/engine.ts'
+import { pytorchNames } from '../engines/pytorch/session.ts'
 import type { EngineSettings, TensorrtSettings } from '../engines/settings.ts'
 import type { Model } from './config.ts'
 import type { Config, ModelConfig } from './define-config.ts'
@@ -15,6 +16,12 @@ export function enginesFor(
 ): ReadonlyMap<string, EngineSettings> {
   const known: Record<string, EngineSettings> = { cpu: { engine: 'onnxruntime' }, ...engines }
   const declared = Object.keys(engines)
+  const taken = declared.find(name => Object.values<string>(pytorchNames).includes(name))
+  if (taken !== undefined)
+    throw new DepthgateError(
+      'config',
+      `${where}: an engine cannot be called ${JSON.stringify(taken)}: so \`depthgate bench\` calls the PyTorch network itself. Give it another name`,
+    )
   return new Map(
     (model.engines ?? (declared.length > 0 ? declared : ['cpu'])).map(name => {
       const found = Object.hasOwn(known, name) ? known[name] : undefined

@@ -1,3 +1,4 @@
+import { pytorchNames } from '../engines/pytorch/session.ts'
 import type { BenchRow, MeasuredRow } from './bench.ts'
 import { budgetFor, judgeBudget, type ModelBudget, unmeasuredBudget } from './budget.ts'
 import { bestTiming } from './times.ts'
@@ -43,7 +44,7 @@ export function groupRows(rows: readonly BenchRow[]): BenchGroup[] {
 export function referenceOf(rows: readonly BenchRow[]): MeasuredRow | undefined {
   return rows.find(
     (row): row is MeasuredRow =>
-      row.type === 'measured' && row.engine === 'pytorch' && row.precision === 'fp32',
+      row.type === 'measured' && row.engine === pytorchNames.plain && row.precision === 'fp32',
   )
 }
 
@@ -60,7 +61,7 @@ export function withBudgets(rows: readonly BenchRow[], config: ModelBudget | und
 
 /** PyTorch is what is left behind: no candidate, and under no budget. */
 function isPytorch({ engine }: BenchRow): boolean {
-  return engine.startsWith('pytorch')
+  return Object.values<string>(pytorchNames).includes(engine)
 }
 
 function choose(rows: readonly BenchRow[]): Pick<BenchGroup, 'front' | 'recommended' | 'rejected'> {

@@ -16,8 +16,10 @@ export const quantizedType = {
   int8: TensorProto_DataType.INT8,
   fp8: TensorProto_DataType.FLOAT8E4M3FN,
 } as const
-/** int8 is symmetric: -128 is not used. */
+/** int8 is symmetric: no scale counts on -128. */
 const largest = { int8: 127, fp8: largestE4M3 } as const
+/** What QuantizeLinear gives nevertheless, for values beyond the range. */
+const farthest = { int8: 128, fp8: largestE4M3 } as const
 
 /** The smallest normal number of a format and its largest. Below, a number has fewer digits, and a GPU may take it for 0. */
 const normal = {
@@ -48,7 +50,7 @@ export function scalesFor(format: QuantizedFormat, ranges: ArrayLike<number>, re
   })
   if (rest !== 'fp32' && most > 0 && nearest.every(scale => scale < smallest))
     return unfit('is below the smallest normal')
-  if (nearest.some(scale => scale * largest[format] > greatest))
+  if (nearest.some(scale => scale * farthest[format] > greatest))
     return unfit('gives values beyond the largest')
   let floored = 0
   const scales = nearest.map((scale, channel) => {

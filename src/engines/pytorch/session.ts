@@ -26,6 +26,9 @@ const program = fileURLToPath(new URL('../worker/torch_worker.py', import.meta.u
 /** Precisions that PyTorch computes in by itself. */
 export const pytorchPrecisions = ['fp32', 'tf32', 'fp16', 'bf16'] as const satisfies Precision[]
 
+/** What it is called among engines, plain and through torch.compile. No engine of a config has these names. */
+export const pytorchNames = { plain: 'pytorch', compiled: 'pytorch compiled' } as const
+
 /** A PyTorch network as an engine of its own, so that its figures stand beside the others'. */
 export async function loadPytorch(settings: PytorchSettings, precision: Precision): Promise<Engine> {
   const { python, device, file, factory, compile, outputs, seconds } = settings
@@ -43,7 +46,7 @@ export async function loadPytorch(settings: PytorchSettings, precision: Precisio
         precision,
         fusion: compile ? 'on' : 'off',
         arithmetic: 'native',
-        engine: compile ? 'pytorch compiled' : 'pytorch',
+        engine: compile ? pytorchNames.compiled : pytorchNames.plain,
         engineVersion: String(host.torch),
         provider: 'cuda',
         device: String(host.gpu),

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { refuseIdleBudget } from '../../../src/gate/bench.ts'
 import {
   type Budget,
   budgetFor,
@@ -140,6 +141,23 @@ describe('in the config', () => {
   test('stands at its model', () => {
     const budget = { median: '40 ms', fp16: { speedup: 3 }, engines: { cpu: { deviceMemory: '0.5 GiB' } } }
     expect(load(budget)).toEqual(budget)
+  })
+
+  test('is held by a bench: a precision that the model is not run at is told', () => {
+    const model = (budget: object, extra: object = {}) => {
+      const folder = tinyProject({ precisions: ['fp32', 'fp16'], budget, ...extra })
+      return findModel(loadConfig(join(folder, 'depthgate.config.json')), 'tiny')
+    }
+    const limits = { median: 1 }
+    expect(() => refuseIdleBudget(model({ ...limits, fp16: limits }))).not.toThrow()
+    expect(() => refuseIdleBudget(model({ int8: limits }))).toThrow(
+      /model tiny sets a budget for int8, at which it is not run\. Add int8 to `precisions`/,
+    )
+    expect(() => refuseIdleBudget(model({ engines: { cpu: { tf32: limits } } }))).toThrow(
+      /sets a budget for tf32 on cpu, at which it is not run/,
+    )
+    expect(() => refuseIdleBudget(model({ fp16: limits }, { precisions: ['fp32'] }))).toThrow(/for fp16,/)
+    expect(() => refuseIdleBudget({ ...model({}), config: { onnx: '' } })).not.toThrow()
   })
 
   test.each<[string, object, RegExp]>([

@@ -30,6 +30,11 @@ describe('the engines of a model', () => {
     )
   })
 
+  test('are not called what a bench calls PyTorch, which is under no budget', () => {
+    expect(() => tiny({ pytorch: trt })).toThrow(/cannot be called "pytorch": .* Give it another name/)
+    expect([...tiny({ 'pytorch-trt': trt }).engines.keys()]).toEqual(['pytorch-trt'])
+  })
+
   test('are chosen by name, by default the first', () => {
     const model = tiny({ trt }, { engines: ['cpu', 'trt'] })
     expect(engineNamed(model, undefined).name).toBe('cpu')

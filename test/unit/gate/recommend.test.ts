@@ -104,6 +104,12 @@ describe('of what was measured', () => {
     expect(text).toMatch(/^fp32 on cuda skipped: there is no GPU$/m)
   })
 
+  test('an engine whose name begins with that of PyTorch is held as any other', () => {
+    const rows = withBudgets([row('fp16', 50, 0, true, { engine: 'pytorch-trt' })], { median: 10 })
+    expect(rows[0]!.budget?.outcome).toBe('broken')
+    expect(groupRows(rows)[0]!.rejected).toHaveLength(1)
+  })
+
   test('clocks stand in the head, from lowest to highest', () => {
     const state = (smClock: number) => ({ ...fp32.plain.before, smClock, memoryClock: 3201 })
     const clocked = (smClock: number): MeasuredRow => ({

@@ -431,6 +431,13 @@ describe('scales for a rest in fp16', () => {
   })
 })
 
+test('what lies beyond the range of an int8 comes back finite in a rest of fp16: QuantizeLinear gives -128 for it', () => {
+  expect(scalesFor('int8', [65_468], 'fp16').type).toBe('unfit')
+  const found = scalesFor('int8', [64_000], 'fp16')
+  expect(found.type === 'fits' && found.scales[0]! * 128).toBeLessThanOrEqual(65_504)
+  expect(scalesFor('fp8', [65_468], 'fp16').type).toBe('fits')
+})
+
 describe('is refused, with the way out:', () => {
   const simple = (opset = 17) => network([conv('x', 'w', 'y')], { w: w(4, 4, 1, 1) }, ['y'], opset)
   test.each<[string, () => unknown, RegExp]>([
