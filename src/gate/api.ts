@@ -29,6 +29,8 @@ export async function infer(
 
 /**
  * Times one precision of a model in depthgate.config.ts, by the method of `depthgate bench`: what `toMeetBudget` takes.
+ * Times are in milliseconds, of single inferences at the size of the scene. Rejects with a DepthgateError where an option is
+ * unknown or no number, where the engine cannot be loaded, and where it starts anew for each scene and so has no time.
  * Nothing else should run meanwhile: keep such tests in a project without parallel files.
  */
 export function time(model: string, options: TimeOptions = {}): Promise<Timed> {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { providerOf } from '../engines/settings.ts'
 import {
   type BaselineFile,
   baselineKey,
@@ -72,8 +73,10 @@ function obsoleteIn(
   const baseline = readable(file)
   if (!baseline) return []
   const { environment, scenes } = baseline
-  // of an engine that this config does not have, another config has the say: one for a GPU host, say
-  const known = [...model.engines.values()].some(({ engine }) => engine === environment.engine)
+  // of an engine or a provider that this config does not have, another config has the say: one for a GPU host, say
+  const known = [...model.engines.values()].some(
+    settings => settings.engine === environment.engine && providerOf(settings) === environment.provider,
+  )
   if (known && !precisionsOf(model).includes(environment.precision))
     return [{ path, why: `the config no longer runs ${model.name} at ${environment.precision}` }]
   const successor = used.find(

@@ -214,17 +214,18 @@ describe.concurrent('obsolete goldens and baselines', () => {
 
   test('of an engine that this config does not have are left to the config that has it', async () => {
     const folder = await accepted()
-    const other = (engine: string) => {
+    const other = (change: object) => {
       const { environment, ...rest } = readJson(baselineFile(folder))
-      const there = { ...environment, engine, precision: 'tf32' }
+      const there = { ...environment, ...change, precision: 'tf32' }
       writeFileSync(
         join(baselines(folder), `${baselineKey(there)}.json`),
         JSON.stringify({ environment: there, ...rest }),
       )
     }
-    other('tensorrt')
+    other({ engine: 'tensorrt', provider: 'cuda' })
+    other({ provider: 'cuda' })
     expect((await depthgate(['gate'], folder)).stdout).not.toContain('obsolete')
-    other('onnxruntime')
+    other({})
     expect((await depthgate(['gate'], folder)).stdout).toMatch(
       /obsolete .*\n {2}golden\/tiny\/baselines\/tf32-\S+\.json: the config no longer runs tiny at tf32\n\n/,
     )

@@ -48,7 +48,9 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
   const path = join(request.cache, 'plans', `${name}-${key.slice(0, 32)}.plan`)
   const known = readEntry(path)
   if (known) return { ...known, path, fresh: false }
-  const fault = failed.get(path)
+  // with other options, such as more time, it may go well
+  const attempt = JSON.stringify([path, settings])
+  const fault = failed.get(attempt)
   if (fault) throw fault
 
   mkdirSync(dirname(path), { recursive: true })
@@ -67,7 +69,7 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
       try {
         return { ...(await make(job, request, settings, path)), path, fresh: true }
       } catch (thrown) {
-        if (thrown instanceof DepthgateError) failed.set(path, thrown)
+        if (thrown instanceof DepthgateError) failed.set(attempt, thrown)
         throw thrown
       }
     },
