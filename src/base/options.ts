@@ -20,6 +20,12 @@ export function checkChoice(value: string | undefined, known: readonly string[],
     )
 }
 
+/** Throws where a number is given that is none from `least` on. */
+export function checkNumber(value: number | undefined, least: number, where: string): void {
+  if (value !== undefined && !(Number.isFinite(value) && value >= least))
+    throw new DepthgateError('options', `${where}: ${value} is no number from ${least} on`)
+}
+
 /** The names that a flag wants of those that there are; all without one. Throws where a wanted one is none of them. */
 export function chosenNames(
   known: readonly string[],

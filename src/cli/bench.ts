@@ -75,13 +75,13 @@ could not be judged.
       transfers: values.transfers as BenchOptions['timing']['transfers'],
       ...(values.iterations !== undefined && { iterations: numberOf('--iterations', values.iterations) }),
     }
+    for (const name of names) refuseIdleBudget(findModel(config, name))
     const rebuilds = numberOf('--rebuilds', values.rebuilds)
     showBuilds()
 
     const all: BenchRow[] = []
     for (const name of names) {
       const model = findModel(config, name)
-      refuseIdleBudget(model)
       const rows: BenchRow[] = []
       const done = (row: BenchRow) => {
         rows.push(row)

@@ -9,6 +9,7 @@ import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { planVersion, precisionPlanSchema } from './precision-plan-schema.ts'
 import { type QuantizedRecipe, type ReducedRecipe, withNodes } from './recipe.ts'
+import { recipeSchemas } from './recipe-schema.ts'
 
 /** The limit that is used most, over all scenes. */
 export interface PlanFigure {
@@ -80,6 +81,20 @@ export function readPlan(file: string, precision: PrecisionPlan['precision']): P
     throw new DepthgateError(
       'precision',
       `${file}: is a plan for ${plan.precision}, the config names it for ${precision}`,
+    )
+  // the schema of plans leaves open what a recipe is: each precision has keys of its own
+  const recipe = validated<PrecisionPlan['recipe']>(
+    recipeSchemas[precision],
+    plan.recipe,
+    `${file}: recipe`,
+    'precision',
+  )
+  const { rest = 'fp32' } = recipe as QuantizedRecipe
+  const odd = plan.nodes.find(node => node.in !== 'fp32' && node.in !== 'fp32 sums' && node.in !== rest)
+  if (odd)
+    throw new DepthgateError(
+      'precision',
+      `${file}: has ${odd.operator} ${JSON.stringify(odd.name ?? odd.writes)} in ${odd.in}, and its recipe no rest of ${odd.in}. Make the plan again with \`depthgate mend\``,
     )
   return plan
 }

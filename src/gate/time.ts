@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
-import { checkChoice, checkKeys } from '../base/options.ts'
+import { checkChoice, checkKeys, checkNumber } from '../base/options.ts'
 import { type Fusion, type Precision, precisions } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { loadPytorch, type PytorchSettings } from '../engines/pytorch/session.ts'
@@ -65,12 +65,15 @@ export async function timeModel(model: Model, options: TimeOptions = {}): Promis
   checkChoice(options.precision, precisions, 'time: precision')
   checkChoice(options.fusion, ['on', 'off'], 'time: fusion')
   checkChoice(options.transfers, transfers, 'time: transfers')
+  checkNumber(options.seconds, 0, 'time: seconds')
+  checkNumber(options.warmup, 0, 'time: warmup')
+  checkNumber(options.iterations, 1, 'time: iterations')
   const { precision = 'fp32', seconds = 1, warmup = 0.5, iterations } = options
   const timing = {
     seconds,
     warmup,
     transfers: options.transfers ?? 'none',
-    ...(iterations && { iterations }),
+    ...(iterations !== undefined && { iterations }),
   }
   const scene = options.scene ?? sceneNames(model)[0]!
   const { request, engine } = await requestFor(model, { ...options, scene, precision })

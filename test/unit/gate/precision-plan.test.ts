@@ -83,15 +83,35 @@ describe('planRecipe', () => {
   })
 })
 
+const nodeIn = (precision: string, format: string, rest?: string) => ({
+  ...{ ...plan, precision, recipe: { ...(rest && { rest }) } },
+  nodes: [{ ...plan.nodes[0]!, in: format }],
+})
+
 describe('readPlan', () => {
   test('reads what was written', () => {
     expect(readPlan(written('plan.json', plan), 'fp16')).toEqual(plan)
+    const rest = nodeIn('int8', 'fp16', 'fp16')
+    expect(readPlan(written('rest.json', rest), 'int8')).toEqual(rest)
   })
 
   test.each([
     ['another precision', plan, 'bf16', /is a plan for fp16, the config names it for bf16/],
     ['a later version', { ...plan, schemaVersion: 2 }, 'fp16', /has schemaVersion 2, this depthgate reads 1/],
     ['a mistyped key', { ...plan, notes: 1 }, 'fp16', /"notes" is unknown here; did you mean "nodes"/],
+    [
+      'a mistyped key of its recipe',
+      { ...plan, recipe: { kepe: [] } },
+      'fp16',
+      /"kepe".*did you mean "keep"/,
+    ],
+    [
+      'a node in a format that is not of the rest',
+      nodeIn('int8', 'fp16', 'bf16'),
+      'int8',
+      /Exp "exp" in fp16, /,
+    ],
+    ['a node in the precision itself', nodeIn('fp16', 'fp16'), 'fp16', /and its recipe no rest of fp16/],
     ['no JSON object', [], 'fp16', /does not fit its schema/],
   ] as const)('%s is refused', (_, content, precision, says) => {
     expect(errorOf(() => readPlan(written('bad.json', content), precision)).message).toMatch(says)
