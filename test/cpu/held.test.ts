@@ -47,13 +47,29 @@ def measured(depth, launches, host, held=True):
     made = gate.gate_for(device, None) if held else None
     result = timing.measure(device, None, Nvml(), work, {"warmup": 0, "seconds": 0}, made)
     return {"held": result["held"], "count": len(result["gpu"]), **{key: sorted(result[key])[len(result[key]) // 2] for key in ("gpu", "host", "called")}}
+
+def broken():
+    """An enqueue that fails while the stream is held; whether freeing lets it go, and ends the watch before the word is freed."""
+    device = Device(100)
+    freed = []
+    device.free_pinned = lambda address: freed.append(made.watch.is_alive())
+    made = gate.gate_for(device, None)
+    def work():
+        if made.closed is not None: raise ValueError("refused")
+    told = None
+    try:
+        timing.measure(device, None, Nvml(), work, {"warmup": 0, "seconds": 0}, made)
+    except ValueError as fault:
+        told = str(fault)
+    made.free()
+    return {"told": told, "freed": freed, "left": device.queue.unfinished_tasks}
 `
 
 function run(call: string) {
   const file = join(temporaryFolder(), 'measure.py')
   writeFileSync(file, `${gpu}\nprint(json.dumps(${call}), file=sys.stderr)\n`)
   const said = execFileSync('bash', ['-c', `python3 -B ${file} 2>&1`], { encoding: 'utf8', timeout: 30_000 })
-  return JSON.parse(said) as { held: boolean; count: number; gpu: number; host: number; called: number }
+  return JSON.parse(said) as Readonly<Record<'count' | 'gpu' | 'host' | 'called', number>> & { held: boolean }
 }
 
 describe('between the two events of an inference', () => {
@@ -77,5 +93,9 @@ describe('between the two events of an inference', () => {
     expect(held).toBe(false)
     expect(count).toBe(10)
     expect(gpu).toBeGreaterThan(25)
+  })
+
+  test('an enqueue that fails while the stream is held leaves nothing waiting', () => {
+    expect(run('broken()')).toEqual({ told: 'refused', freed: [false], left: 0 })
   })
 })

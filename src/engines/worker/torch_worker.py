@@ -139,6 +139,8 @@ def time(request, arrays, progress):
     tensor = _tensor(torch, request, arrays)
     host = tensor.cpu().pin_memory()
     inward, outward = request["transfers"] in ("in", "both"), request["transfers"] in ("out", "both")
+    if request["graph"] and (inward or outward):
+        raise Refused("graph", "of PyTorch a CUDA graph holds the network alone, so with copies it is timed plain only")
     network, stream, device = state["network"], torch.cuda.Stream(), Device(torch)
 
     def work():

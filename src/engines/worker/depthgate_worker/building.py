@@ -144,14 +144,19 @@ def _set_precision(trt, config, network, request, weak):
         found = [layer for layer in layers if _matches(pattern, layer.name)]
         if not found:
             raise Refused("request", f"fp32Layers: {pattern!r} matches none of the {len(layers)} layers, such as {layers[0].name!r}")
-        for layer in found:
-            outputs = [layer.get_output(i) for i in range(layer.num_outputs)]
-            # constants and what computes shapes or indices have no precision to choose
-            if layer.type == trt.LayerType.CONSTANT or any(o is None or o.dtype not in (trt.float32, trt.float16) for o in outputs):
-                continue
+        chosen = [layer for layer in found if _has_choice(trt, layer)]
+        if not chosen:
+            raise Refused("request", f"fp32Layers: {pattern!r} matches constants and what computes shapes or indices alone, which have no precision to choose")
+        for layer in chosen:
             layer.precision = trt.float32
             for i in range(layer.num_outputs):
                 layer.set_output_type(i, trt.float32)
+
+
+def _has_choice(trt, layer):
+    """Whether a layer has a precision to choose: constants and what computes shapes or indices have none."""
+    outputs = [layer.get_output(i) for i in range(layer.num_outputs)]
+    return layer.type != trt.LayerType.CONSTANT and all(o is not None and o.dtype in (trt.float32, trt.float16) for o in outputs)
 
 
 def _matches(pattern, name):

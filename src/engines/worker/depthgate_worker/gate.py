@@ -21,31 +21,37 @@ class Gate:
         self.word = ctypes.c_uint32.from_address(self.address)
         self.word.value = 0
         self.pointer = device.pointer_of(self.address)
-        self.ended = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self.ended, self.lock = threading.Event(), threading.Lock()
+        self.watch = threading.Thread(target=self._watch, daemon=True)
+        self.watch.start()
 
     def close(self):
-        self.number += 1
-        self.early = False
-        self.device.wait_for(self.stream, self.pointer, self.number)
-        self.closed = time.monotonic()
+        with self.lock:
+            self.number += 1
+            self.early = False
+            self.device.wait_for(self.stream, self.pointer, self.number)
+            self.closed = time.monotonic()
 
     def open(self):
         """Whether it was closed until now."""
-        self.closed = None
-        self.word.value = self.number
-        return not self.early
+        with self.lock:
+            self.closed = None
+            self.word.value = self.number
+            return not self.early
 
     def _watch(self):
         while not self.ended.wait(PATIENCE / 5):
-            closed = self.closed
-            if closed is not None and time.monotonic() - closed > PATIENCE:
-                self.early = True
-                self.word.value = self.number
+            # what was closed meanwhile has patience of its own
+            with self.lock:
+                if self.closed is not None and time.monotonic() - self.closed > PATIENCE:
+                    self.early = True
+                    self.word.value = self.number
 
     def free(self):
         self.ended.set()
         self.open()
+        # it writes the word
+        self.watch.join()
         self.device.synchronize(self.stream)
         self.device.free_pinned(self.address)
 

@@ -104,8 +104,9 @@ def measure_session(session, nvml, settings):
     plain()
     device.synchronize(stream)
     launch, destroy = device.capture(stream, plain) if settings["graph"] else (plain, lambda: None)
-    gate = gate_for(device, stream)
+    gate = None
     try:
+        gate = gate_for(device, stream)
         return measure(device, stream, nvml, launch, settings, gate)
     finally:
         if gate:
