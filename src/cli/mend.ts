@@ -121,13 +121,15 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     if (values.json) console.log(honestJson({ ...found, chosen: undefined, ...(plan && { plan }) }))
     else console.log(mendText(model.name, precision, margin, found).join('\n'))
     if (found.type === 'mended') await keep(question, variants, found, plan!, planFile, margin, values)
+    // builds were spent on it, whatever came of the sets
+    if (found.type === 'unconfirmed') keepFrontier(question, found, margin, values)
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
 }
 
 /** Writes what was asked for, and tells where it is. */
 async function keep(
-  { onnx, precision, engine }: Question,
+  question: Question,
   variants: Variants,
   found: Extract<Mending, { type: 'mended' }>,
   plan: PrecisionPlan,
@@ -135,7 +137,8 @@ async function keep(
   margin: number,
   values: Values,
 ): Promise<void> {
-  const say = (text: string) => (values.json ? console.error(text) : console.log(text))
+  const { onnx, precision } = question
+  const say = sayer(values)
   writeWhole(planFile, `${honestJson(plan)}\n`)
   say(`\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '…' } with its path`)
   if (values.out !== undefined) {
@@ -143,16 +146,28 @@ async function keep(
     writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
     say(`ONNX: ${fromHere(values.out)}`)
   }
-  if (values.frontier !== undefined) {
-    writeWhole(values.frontier, frontierChart(found, margin, engine))
-    writeWhole(
-      values.frontier.replace(/\.svg$/, '.json'),
-      `${honestJson({ curve: found.frontier, mended: found.mended })}\n`,
-    )
-    say(`frontier: ${fromHere(values.frontier)}`)
-  }
+  keepFrontier(question, found, margin, values)
   if (values.trtexec) say(foreignText('trtexec', trtexecArguments(plan)))
   if (values.modelopt) say(foreignText('ModelOpt', modelOptArguments(plan)))
+}
+
+function keepFrontier(
+  { engine }: Question,
+  found: Parameters<typeof frontierChart>[0],
+  margin: number,
+  values: Values,
+): void {
+  if (values.frontier === undefined) return
+  const { frontier: curve } = found
+  const figures = found.type === 'mended' ? { curve, mended: found.mended } : { curve, best: found.best }
+  writeWhole(values.frontier, frontierChart(found, margin, engine))
+  writeWhole(values.frontier.replace(/\.svg$/, '.json'), `${honestJson(figures)}\n`)
+  sayer(values)(`frontier: ${fromHere(values.frontier)}`)
+}
+
+/** With --json that stands alone on the standard output. */
+function sayer({ json }: Values): (text: string) => void {
+  return text => (json ? console.error(text) : console.log(text))
 }
 
 function foreignText(tool: string, { text, untold }: Foreign): string {

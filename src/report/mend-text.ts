@@ -43,11 +43,13 @@ export function mendText(model: string, precision: string, margin: number, found
       ]
     case 'unconfirmed':
       return [
-        colors.red(`${model} at ${precision}: no set of nodes was confirmed to keep ${wanted}.`),
+        colors.red(`${model} at ${precision}: no set of nodes was confirmed`),
+        colors.red(`to keep ${wanted}.`),
         ...(found.best.nodes === 0 || found.best.cost < 1
-          ? [`The best reached, with ${chosenText(found.best)}: ${worstText(found.best.worst)}`]
+          ? [`The best reached, with ${chosenText(found.best)}:`, worstText(found.best.worst)]
           : []),
-        'FP32 as a whole keeps it. Ask for less of a margin, widen that limit, or name another guide',
+        'FP32 as a whole keeps it. Ask for less of a margin, widen that limit,',
+        'or name another guide',
         '',
         ...pointTable(precision, [['best', found.best]], found),
         '',
@@ -140,14 +142,14 @@ function inText({ quantized }: MendedUnit['unit'], level: MendedUnit['level']): 
   return level === 'rest' && quantized ? quantized.rest : 'FP32'
 }
 
+/** What has a frontier. */
+type Charted = Extract<Mending, { type: 'mended' | 'unconfirmed' }>
+
 /** Error against latency where every point has one, else against cost, from all in the format to all in FP32, as SVG. */
-export function frontierChart(
-  found: Extract<Mending, { type: 'mended' }>,
-  margin: number,
-  engine: string,
-): string {
+export function frontierChart(found: Charted, margin: number, engine: string): string {
   const curve = found.frontier ?? []
-  const timed = [...curve, found.mended].every(({ latency }) => latency !== undefined)
+  const [name, reached] = found.type === 'mended' ? ['mended', found.mended] : ['best', found.best]
+  const timed = [...curve, reached].every(({ latency }) => latency !== undefined)
   const mark = ({ cost, latency, worst, nodes, sums, rest }: Point) => ({
     x: timed ? latency! : cost * 100,
     y: worst.used * 100,
@@ -156,7 +158,7 @@ export function frontierChart(
   return chart(
     [
       { name: 'dearest nodes first', hue: 'blue', marks: curve.map(mark) },
-      { name: 'mended', hue: 'green', marks: [{ ...mark(found.mended), told: 'mended' }] },
+      { name, hue: 'green', marks: [{ ...mark(reached), told: name }] },
     ],
     timed ? `latency on ${engine}, ms (median)` : costTitle(found),
     'most used limit, %',
@@ -164,7 +166,7 @@ export function frontierChart(
   )
 }
 
-function costTitle({ confirmation }: Extract<Mending, { type: 'mended' }>): string {
+function costTitle({ confirmation }: Charted): string {
   const measured = confirmation?.cost === 'measured'
   return `cost, % of everything in FP32 (${measured ? 'times of layers' : 'nominal: bytes and operations'})`
 }

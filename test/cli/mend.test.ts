@@ -123,7 +123,7 @@ describe('mend', () => {
   test.each([
     [['net', '--precision', 'fp61'], /"fp61" is unknown; did you mean "fp16"/],
     [['net', '--within', 'absRel'], /--within absRel: write NAME=LIMIT/],
-    [['net', '--within', 'absrel=1'], /--within: [^]*"absrel" is unknown here; did you mean "absRel"/],
+    [['net', '--within', 'absrel=1'], /--within: [\s\S]*"absrel" is unknown here; did you mean "absRel"/],
     [['net', '--margin', '1'], /--margin 1: give a share from 0 to below 1/],
     [['net', '--scene', 'slope'], /"slope" is unknown; did you mean "slopes"/],
     [['ent'], /has no model "ent"; did you mean "net"/],
@@ -197,6 +197,33 @@ writeFileSync(output, Buffer.from(depth.data.buffer))
     expect(plan.made).toMatchObject({ engine: 'app', arithmetic: 'native' })
     expect(plan.nodes.length).toBeGreaterThan(0)
     expect(plan.after.used).toBeLessThanOrEqual(0.9)
+  })
+
+  test('where no set is confirmed the frontier that was measured for it is written all the same', async () => {
+    const folder = project('benign')
+    // loses as soon as one tensor is of fp16: no set of nodes can pass, FP32 does
+    const spoilt = program.replace(
+      'writeFileSync(output',
+      "if (readFileSync(onnx).includes('/fp16')) depth.data.forEach((value, i) => { depth.data[i] = 1.5 * value })\nwriteFileSync(output",
+    )
+    writeFileSync(join(folder, 'app.mjs'), spoilt)
+    writeConfig(folder, {
+      engines: {
+        app: engine(['app.mjs', '{onnx}', '{input}', '{output:depth}']),
+        cpu: { engine: 'onnxruntime' },
+      },
+      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['app', 'cpu'] } },
+    })
+    const found = await depthgate(['mend', 'net', '--guide', 'cpu', '--frontier', 'f.svg'], folder)
+    expect(found.code, found.stderr).toBe(1)
+    expect(found.stdout).toContain('no set of nodes was confirmed')
+    expect(found.stdout).toContain('frontier: f.svg')
+    isNarrow(found)
+    expect(readFileSync(join(folder, 'f.svg'), 'utf8')).toContain('best')
+    const { curve, best } = JSON.parse(readFileSync(join(folder, 'f.json'), 'utf8'))
+    expect(curve.length).toBeGreaterThan(2)
+    expect(best.worst.used).toBeGreaterThan(0.9)
+    expect(existsSync(join(folder, 'precision-plan.json'))).toBe(false)
   })
 
   test('Ctrl-C reaches the program too: that is told as stopped, and what was tried is kept', async () => {
