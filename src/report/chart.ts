@@ -52,10 +52,13 @@ export function chart(series: readonly Series[], xTitle: string, yTitle: string,
     value =>
       `<line class="grid" x1="${x(value)}" x2="${x(value)}" y1="${size.top}" y2="${foot + 5}" /><text x="${x(value)}" y="${foot + 19}" text-anchor="middle">${figure(Number(value.toPrecision(3)))}</text>`,
   )
+  // its word stands at the end that has no other
+  const crowded = all.some(({ told, x: value }) => told && x(value) > right - 240)
+  const [wordAt, anchor] = crowded ? [size.left + 8, 'start'] : [right, 'end']
   const limitLine =
     limit === undefined
       ? ''
-      : `<line class="bad" x1="${size.left}" x2="${right}" y1="${y.at(limit)}" y2="${y.at(limit)}" /><text class="bad" x="${right}" y="${y.at(limit) - 6}" text-anchor="end">limit with margin</text>`
+      : `<line class="bad" x1="${size.left}" x2="${right}" y1="${y.at(limit)}" y2="${y.at(limit)}" /><text class="bad" x="${wordAt}" y="${y.at(limit) - 6}" text-anchor="${anchor}">limit with margin</text>`
   const curves = series.map(({ name, hue, marks }, index) => {
     const points = marks.map(mark => `${x(mark.x)},${y.at(mark.y)}`).join(' ')
     const key = `<circle class="${hue}" cx="${size.left + 5 + index * 190}" cy="${size.height - 14}" r="4.5" /><text class="ink" x="${size.left + 15 + index * 190}" y="${size.height - 10}">${markup(name)}</text>`
