@@ -25,7 +25,8 @@ export async function explainOn(
     try {
       return await unlessStopped(signal, get)
     } catch (thrown) {
-      if (!(thrown instanceof DepthgateError)) throw thrown
+      // an engine that is not there at all is not what was asked about
+      if (!(thrown instanceof DepthgateError) || thrown.code === 'engine-missing') throw thrown
       notes.push(`${what}: ${thrown.message}`)
       return undefined
     }
@@ -33,13 +34,14 @@ export async function explainOn(
   let layers: LayerMap | undefined
   let variant: ReturnType<typeof readModel> | undefined
   const { evaluate } = engineEvaluator(question, variants)
-  const fused = await unlessStopped(signal, () =>
+  const fused = await attempt(`the network in ${question.precision} could not be run`, () =>
     evaluate(variants.base, async (loaded, onnx) => {
       variant = readModel(onnx)
       if (loaded.profile)
         layers = await attempt('layers could not be timed', () => profiled(question, loaded, onnx))
     }),
   )
+  if (!fused) return { ...found, target: { engine: question.engine, notes } }
   const taps = tapsOf(found.nodes, variant!, question.precision)
   const shapeOf = await shapesOf(question.onnx)
   const some = within(taps, shapeOf)

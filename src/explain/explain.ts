@@ -53,8 +53,8 @@ export interface Explanation {
   layers?: LayerMap
   /** How tensors were looked at on TensorRT itself: `NodeError.onEngine` holds what was found. */
   probed?: Probed
-  /** The engine that `layers` and `probed` are of; all else is of `engine`, which is quick to try many networks on. */
-  target?: { engine: string; low: Worst; notes: readonly string[] }
+  /** The engine that `layers` and `probed` are of; all else is of `engine`, which is quick to try many networks on. Without `low` it could not run the network; `notes` say why. */
+  target?: { engine: string; low?: Worst; notes: readonly string[] }
 }
 
 export interface ExplainOptions {

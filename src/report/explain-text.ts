@@ -146,7 +146,7 @@ function targetText({ target, layers, probed, precision, nodes }: Explanation, t
   if (!target) return []
   const { engine, low, notes } = target
   return [
-    colors.bold(`on ${engine}, all in ${precision}: ${worstText(low)}`),
+    colors.bold(`on ${engine}, all in ${precision}: ${low ? worstText(low) : 'not run'}`),
     ...(layers ? layersText(layers, nodes, top) : []),
     ...(probed ? probedText(probed) : []),
     ...notes,

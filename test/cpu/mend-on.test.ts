@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
+import { explain } from '../../src/explain/explain.ts'
+import { explainOn } from '../../src/explain/explain-on.ts'
 import { guideFor } from '../../src/explain/guide.ts'
 import type { Mending, MendOptions } from '../../src/explain/mend.ts'
 import { mendOn } from '../../src/explain/mend-on.ts'
@@ -13,6 +15,7 @@ import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
 import type { ReducedRecipe } from '../../src/gate/recipe.ts'
 import type { Tolerance } from '../../src/gate/tolerance.ts'
+import { explainText } from '../../src/report/explain-text.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
 
 afterAll(releaseEngines)
@@ -97,4 +100,29 @@ test('stopped in the middle it goes on: nothing is built twice but what says whe
   expect(first.trials.remembered).toBeGreaterThan(5)
   expect(again.trials.run).toBe(0)
   expect(again).toMatchObject({ type: 'mended', mended: (first as { mended: object }).mended })
+})
+
+test('an engine that cannot run the network in the format takes nothing of what the guide told', async () => {
+  const question = questionOf('benign')
+  const app = (command: string[]): Question => ({
+    ...question,
+    engine: 'app',
+    model: { ...question.model, engines: new Map([['app', { engine: 'command', command }]]) },
+  })
+  const guide = guideFor(question, {})
+  const found = await explain(guide.question, guide.variants, { trials: 8, top: 1 })
+  const explainedOn = (asked: Question, signal?: AbortSignal) =>
+    explainOn(asked, variantsOf(asked, {}), found, signal)
+  const failing = app([process.execPath, '-e', 'process.exit(3)', '{onnx}', '{input}', '{output:depth}'])
+  const told = await explainedOn(failing)
+  expect(told).toMatchObject({ nodes: found.nodes, target: { engine: 'app' } })
+  expect(told.target!.low).toBeUndefined()
+  expect(told.target!.notes).toEqual([
+    expect.stringMatching(/^the network in fp16 could not be run: .*ended with exit code 3/),
+  ])
+  expect(explainText(told, 5)).toEqual(expect.arrayContaining([...told.target!.notes]))
+  // an engine that is missing is an error, and a signal one that stops
+  const missing = app(['/nowhere/app', '{onnx}', '{input}', '{output:depth}'])
+  await expect(explainedOn(missing)).rejects.toThrow(/cannot be started/)
+  await expect(explainedOn(failing, AbortSignal.abort())).rejects.toThrow(Stopped)
 })
