@@ -14,7 +14,7 @@ import { pytorchSettings } from '../gate/time.ts'
 import { benchMarkdown, benchText } from '../report/bench.ts'
 import { fromHere } from '../report/phrase.ts'
 import { showBuilds } from './build-progress.ts'
-import { type Command, numberOf, parse } from './command.ts'
+import { type Command, countOf, numberOf, parse } from './command.ts'
 
 /** Times every engine at every precision beside its error. */
 export const bench: Command = {
@@ -73,7 +73,7 @@ could not be judged.
       seconds: numberOf('--seconds', values.seconds),
       warmup: numberOf('--warmup', values.warmup),
       transfers: values.transfers as BenchOptions['timing']['transfers'],
-      ...(values.iterations !== undefined && { iterations: numberOf('--iterations', values.iterations) }),
+      ...(values.iterations !== undefined && { iterations: countOf('--iterations', values.iterations) }),
     }
     for (const name of names) refuseIdleBudget(findModel(config, name))
     const rebuilds = numberOf('--rebuilds', values.rebuilds)

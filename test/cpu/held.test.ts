@@ -54,6 +54,9 @@ def broken():
     freed = []
     device.free_pinned = lambda address: freed.append(made.watch.is_alive())
     made = gate.gate_for(device, None)
+    # a watch that is slow to hear of its end
+    made.ended.wait = lambda seconds: time.sleep(0.5) or made.ended.is_set()
+    time.sleep(0.1)
     def work():
         if made.closed is not None: raise ValueError("refused")
     told = None
