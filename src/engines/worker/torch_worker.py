@@ -82,10 +82,9 @@ def run(request, arrays, progress):
         result = state["network"](tensor)
         torch.cuda.synchronize()
         milliseconds = (clock.perf_counter() - start) * 1000
-    found = _by_name(result, state["outputs"])
     outputs = []
-    for name in request["fetch"]:
-        value = found[name].detach().float().cpu().contiguous()
+    for name, value in _by_name(result, request["fetch"]).items():
+        value = value.detach().float().cpu().contiguous()
         outputs.append(({"name": name, "type": "FLOAT", "shape": list(value.shape)}, value.numpy().tobytes()))
     return {"milliseconds": milliseconds}, outputs
 
@@ -96,17 +95,19 @@ def _tensor(torch, request, arrays):
     return flat.reshape(described["shape"]).to("cuda", state["type"])
 
 
-def _by_name(result, names):
-    """By key for mappings, else in the order of `names`."""
+def _by_name(result, wanted):
+    """What is wanted: by key of mappings, else by the place of its name among the outputs of the export."""
+    names = list(result) if hasattr(result, "items") else state["outputs"]
+    lacks = [name for name in wanted if name not in names]
+    if lacks:
+        raise Refused("request", f"the network returned {sorted(names)}, not {lacks}")
     if hasattr(result, "items"):
-        lacks = [name for name in names if name not in result]
-        if lacks:
-            raise Refused("request", f"the network returned {sorted(result)}, not {lacks}")
-        return {name: result[name] for name in names}
+        return {name: result[name] for name in wanted}
     items = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(items) < len(names):
-        raise Refused("request", f"the network returned {len(items)} outputs, {len(names)} are wanted: {', '.join(names)}")
-    return dict(zip(names, items))
+        raise Refused("request", f"the network returned {len(items)} outputs, its export has {len(names)}: {', '.join(names)}")
+    found = dict(zip(names, items))
+    return {name: found[name] for name in wanted}
 
 
 class Device:
@@ -148,7 +149,7 @@ def time(request, arrays, progress):
             tensor.copy_(host, non_blocking=True)
         result = network(tensor)
         if outward:
-            for value in _by_name(result, state["outputs"]).values():
+            for value in _by_name(result, request["fetch"]).values():
                 value.to("cpu", non_blocking=True)
 
     torch.cuda.synchronize()
