@@ -157,7 +157,8 @@ export async function frontierOf(
   const all = steps.reduce((sum, { cost }) => sum + cost, 0)
   const taken = new Set<number>([0, steps.length])
   let [spent, wanted] = [0, 1]
-  for (const [index, { cost }] of steps.entries()) {
+  // where no shape is known nothing has a cost to be spaced in
+  for (const [index, { cost }] of all > 0 ? steps.entries() : []) {
     spent += cost
     if (spent < (all * wanted) / (points - 1)) continue
     taken.add(index + 1)
