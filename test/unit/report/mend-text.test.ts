@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { cheaperOf, type Mending, type Point } from '../../../src/explain/mend.ts'
 import { mendText } from '../../../src/report/mend-text.ts'
@@ -13,7 +14,7 @@ function told(mended: Point, fp32: Point): string[] {
     ...{ type: 'mended', units: 5, trials: { run: 9, remembered: 0 }, low: point(3.57, 0.011), chosen: [] },
     ...{ mended, fp32, ...(cheaper && { cheaper }) },
   }
-  return mendText('net', 'fp16', 0.1, found)
+  return mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)
 }
 
 test.each([
