@@ -33,7 +33,7 @@ export async function unlessStopped<Result>(
 }
 
 /** Raised when the same question would be answered otherwise, by a fix of depthgate: old ledgers are then left alone. */
-const edition = 1
+const edition = 2
 
 export interface TrialOptions {
   signal?: AbortSignal
