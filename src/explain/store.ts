@@ -13,17 +13,11 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { clearField, create } from '@bufbuild/protobuf'
+import { create } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { isRunning } from '../base/processes.ts'
-import { externalFile, type Range, stampOf } from '../onnx/external.ts'
-import {
-  type ModelProto,
-  StringStringEntryProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProtoSchema,
-} from '../onnx/gen/onnx_pb.ts'
+import { externalFile, placeOutside, type Range, stampOf } from '../onnx/external.ts'
+import { type ModelProto, type TensorProto, TensorProtoSchema } from '../onnx/gen/onnx_pb.ts'
 import { leaveRawData, rawDataOf } from '../onnx/left.ts'
 import { type Piece, writePieces } from '../onnx/pieces.ts'
 import { isExternal, tensorsOf } from '../onnx/tensors.ts'
@@ -107,12 +101,8 @@ export class TrialStore {
   }
 
   #refer(tensor: TensorProto, { file, offset, length }: Range): void {
-    const place = { location: relative(this.#folder, file).replaceAll('\\', '/'), offset, length }
-    clearField(tensor, TensorProtoSchema.field.rawData)
-    tensor.dataLocation = TensorProto_DataLocation.EXTERNAL
-    tensor.externalData = Object.entries(place).map(([key, value]) =>
-      create(StringStringEntryProtoSchema, { key, value: String(value) }),
-    )
+    const location = relative(this.#folder, file).replaceAll('\\', '/')
+    placeOutside(tensor, { location, offset, length })
   }
 
   /** A file of its own for each weight: none changes once something names it. */

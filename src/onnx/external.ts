@@ -9,9 +9,15 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, isAbsolute, join, relative, win32 } from 'node:path'
+import { clearField, create } from '@bufbuild/protobuf'
 import type { ByteSource } from '../base/bytes.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import type { TensorProto } from './gen/onnx_pb.ts'
+import {
+  StringStringEntryProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+  TensorProtoSchema,
+} from './gen/onnx_pb.ts'
 
 /** Bytes `offset` to `offset + length` of a file. */
 export interface Range {
@@ -20,6 +26,22 @@ export interface Range {
   length: number
   /** What the file was when the range was found. */
   stamp: string
+}
+
+/** Where a tensor's bytes lie, as the model tells it: a file relative to its own folder. */
+export interface Place {
+  location: string
+  offset: number
+  length: number
+}
+
+/** Lets a tensor name its bytes in a data file in the place of holding them. */
+export function placeOutside(tensor: TensorProto, { location, offset, length }: Place): void {
+  clearField(tensor, TensorProtoSchema.field.rawData)
+  tensor.dataLocation = TensorProto_DataLocation.EXTERNAL
+  tensor.externalData = Object.entries({ location, offset, length }).map(([key, value]) =>
+    create(StringStringEntryProtoSchema, { key, value: String(value) }),
+  )
 }
 
 /** One read takes no more than this: Node reads less than 2 GiB at once. */

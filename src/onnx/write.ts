@@ -10,22 +10,16 @@ import {
   rmSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { clearField, create } from '@bufbuild/protobuf'
+import { clearField } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { externalRange, type Range, readRange } from './external.ts'
-import {
-  type ModelProto,
-  StringStringEntryProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProtoSchema,
-} from './gen/onnx_pb.ts'
+import { externalRange, type Place, placeOutside, type Range, readRange } from './external.ts'
+import { type ModelProto, type TensorProto, TensorProtoSchema } from './gen/onnx_pb.ts'
 import { rawDataOf } from './left.ts'
 import { encodePieces, largestMessage, readModel } from './model.ts'
 import { type Piece, sizeOf, writePieces } from './pieces.ts'
 import { byteLengthOf, graphsOf, isExternal, tensorsOf } from './tensors.ts'
 
-const { externalData, dataLocation, rawData } = TensorProtoSchema.field
+const { externalData, dataLocation } = TensorProtoSchema.field
 /** External data begin at multiples of this, so that they can be mapped into memory. */
 const page = 4096
 /** Smaller tensors stay in the .onnx. */
@@ -119,8 +113,6 @@ function writePair(
   )
 }
 
-type Place = { location: string; offset: number; length: number }
-
 /** Which tensors go to the data file and where: initialisers with raw data, and whatever was in external data before. */
 function layout(
   model: ModelProto,
@@ -154,13 +146,8 @@ function encoded(
     clearField(tensor, externalData)
     clearField(tensor, dataLocation)
     const place = places.get(tensor)
-    if (place) {
-      clearField(tensor, rawData)
-      tensor.dataLocation = TensorProto_DataLocation.EXTERNAL
-      tensor.externalData = Object.entries(place).map(([key, value]) =>
-        create(StringStringEntryProtoSchema, { key, value: String(value) }),
-      )
-    } else if (!streamed.has(tensor)) tensor.rawData = readRange(ranges.get(tensor)!)
+    if (place) placeOutside(tensor, place)
+    else if (!streamed.has(tensor)) tensor.rawData = readRange(ranges.get(tensor)!)
   }
   const pieces = changed(new Set([...ranges.keys(), ...places.keys()]), change, () =>
     encodePieces(model, tensor =>
