@@ -17,7 +17,7 @@ import {
   type Point,
   pointOf,
 } from './mend.ts'
-import { nextBuild } from './next-build.ts'
+import { type Attempt, nextBuild, settle } from './next-build.ts'
 import { cheapest } from './survey.ts'
 import { type Measured, Target } from './target.ts'
 import { Trials } from './trials.ts'
@@ -88,10 +88,7 @@ export async function mendOn(
   ])
 
   for (;;) {
-    const next = nextBuild(
-      sets.map(({ point: { cost, worst } }) => ({ used: worst.used, cost })),
-      target,
-    )
+    const next = nextBuild(attempts(), target)
     if (next.type !== 'build') break
     // a cheaper set is worth a build where it saves a tenth
     const below = next.why === 'room' ? 0.9 * sets[0]!.point.cost : Number.POSITIVE_INFINITY
@@ -106,21 +103,22 @@ export async function mendOn(
     await forecast.observe(levels, run.trial)
   }
 
-  const passing = sets.filter(({ point: { worst } }) => worst.used <= target)
+  // also where no other set was left to build
+  const settled = settle(attempts(), target)
   const curve = frontier > 0 ? await frontierOf(known, frontier, onTarget) : undefined
   const rest = () => ({ low: point(low, targetLow), ...(curve && { frontier: curve }), ...ends() })
-  if (passing.length > 0) {
-    const { levels, point: mended } = passing.reduce((a, b) => (b.point.cost < a.point.cost ? b : a))
+  if (settled.type === 'confirmed') {
+    const { levels, point: mended } = sets[settled.attempt]!
     const cheaper = cheaperOf(mended, point(full, targetFull))
     const chosen = chosenOf(known, levels, costs)
     return { type: 'mended', mended, chosen, ...(cheaper && { cheaper }), ...rest() }
   }
-  const best = sets.reduce<Built | undefined>(
-    (a, b) => (a && a.point.worst.used <= b.point.worst.used ? a : b),
-    undefined,
-  )
-  const { levels, point: reached } = best ?? { levels: full, point: point(full, targetFull) }
+  const { levels, point: reached } = sets[settled.best] ?? { levels: full, point: point(full, targetFull) }
   return { type: 'unconfirmed', best: reached, chosen: chosenOf(known, levels, costs), ...rest() }
+
+  function attempts(): Attempt[] {
+    return sets.map(({ point: { cost, worst } }) => ({ used: worst.used, cost }))
+  }
 
   /** A set that was not built yet and is expected to pass, with the least caution that gives one. */
   async function propose(

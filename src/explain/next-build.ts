@@ -6,15 +6,16 @@ export interface Attempt {
   cost: number
 }
 
+/** What builds came to: the cheapest that passes, or that which came nearest; the places of both among the attempts. */
+export type Settled = { type: 'confirmed'; attempt: number } | { type: 'unconfirmed'; best: number }
+
 /** What is to be built next, or what is settled. */
 export type NextBuild =
   /**
    * The cheapest set that is expected to use no more than a part of what is allowed beyond FP32's error, one over the first
    * of `cautions` for which there is a set that was not built yet.
    */
-  | { type: 'build'; why: 'first' | 'missed' | 'safest' | 'room'; cautions: readonly number[] }
-  | { type: 'confirmed'; attempt: number }
-  | { type: 'unconfirmed'; best: number }
+  { type: 'build'; why: 'first' | 'missed' | 'safest' | 'room'; cautions: readonly number[] } | Settled
 
 /** Builds are slow and choose their kernels by time: a set that is expected to pass just so often does not. */
 const cautions = { first: [1.1], missed: [1.25, 1.5, 2, 1], safest: [2, 1.5, 1.25, 1], room: [1.1] }
@@ -32,14 +33,20 @@ export function nextBuild(attempts: readonly Attempt[], target: number, limit = 
   const build = (why: keyof typeof cautions): NextBuild => ({ type: 'build', why, cautions: cautions[why] })
   const [first] = attempts
   if (!first) return build('first')
-  const passing = attempts.filter(({ used }) => used <= target)
-  if (passing.length > 0) {
-    const cheapest = passing.reduce((a, b) => (b.cost < a.cost ? b : a))
+  const settled = settle(attempts, target)
+  if (settled.type === 'confirmed')
     return attempts.length === 1 && attempts.length < limit && first.used < roomy * target
       ? build('room')
-      : { type: 'confirmed', attempt: attempts.indexOf(cheapest) }
-  }
+      : settled
   if (attempts.length < limit) return build(attempts.length === limit - 1 ? 'safest' : 'missed')
-  const best = attempts.reduce((a, b) => (b.used < a.used ? b : a))
-  return { type: 'unconfirmed', best: attempts.indexOf(best) }
+  return settled
+}
+
+/** What the attempts come to, where no other is built: -1 for the best of none. Pure. */
+export function settle(attempts: readonly Attempt[], target: number): Settled {
+  const least = (of: readonly Attempt[], by: keyof Attempt) =>
+    attempts.indexOf(of.reduce((a, b) => (b[by] < a[by] ? b : a)))
+  const passing = attempts.filter(({ used }) => used <= target)
+  if (passing.length > 0) return { type: 'confirmed', attempt: least(passing, 'cost') }
+  return { type: 'unconfirmed', best: attempts.length === 0 ? -1 : least(attempts, 'used') }
 }
