@@ -3,6 +3,7 @@ import { DepthgateError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
 import { checkChoice, chosenNames } from '../base/options.ts'
+import { defaultPython } from '../base/python.ts'
 import { type Precision, precisions } from '../engines/engine.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import { pytorchPrecisions } from '../engines/pytorch/session.ts'
@@ -57,7 +58,7 @@ could not be judged.
       rebuilds: { type: 'string', default: '0' },
       pytorch: { type: 'string' },
       compile: { type: 'boolean', default: false },
-      python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
+      python: { type: 'string', default: defaultPython() },
       recommend: { type: 'boolean', default: false },
       config: { type: 'string' },
       json: { type: 'boolean', default: false },

@@ -1,5 +1,6 @@
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
+import { defaultPython } from '../base/python.ts'
 import { capture as runCapture } from '../golden/capture.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import { outputKinds } from '../golden/manifest-schema.ts'
@@ -39,7 +40,7 @@ Exit code: 0 captured, 2 nothing was written.
       std: { type: 'string', default: '1,1,1' },
       onnx: { type: 'string' },
       device: { type: 'string' },
-      python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
+      python: { type: 'string', default: defaultPython() },
       replace: { type: 'boolean', default: false },
     })
     const missing = (['model', 'scenes', 'out', 'output'] as const).filter(

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { messageOf } from '../base/errors.ts'
+import { defaultPython } from '../base/python.ts'
 import { type Availability, availability } from '../engines/availability.ts'
 import { releaseEngines } from '../engines/pool.ts'
 import type { EngineSettings } from '../engines/settings.ts'
@@ -31,7 +32,7 @@ Exit code: 0 every engine of the config works, 1 one does not, 2 the config is b
   async run(args) {
     const { values } = parse('doctor', args, {
       config: { type: 'string' },
-      python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
+      python: { type: 'string', default: defaultPython() },
       json: { type: 'boolean', default: false },
     })
     const findings: Finding[] = []

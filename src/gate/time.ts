@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice, checkKeys, checkNumber } from '../base/options.ts'
+import { defaultPython } from '../base/python.ts'
 import { type Fusion, type Precision, precisions } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { loadPytorch, type PytorchSettings } from '../engines/pytorch/session.ts'
@@ -96,7 +97,7 @@ export async function timeModel(model: Model, options: TimeOptions = {}): Promis
   }
 
   async function pytorchBeside(source: string): Promise<Measured> {
-    const python = options.python ?? process.env.DEPTHGATE_PYTHON ?? 'python3'
+    const python = options.python ?? defaultPython()
     const { settings } = engineNamed(model, engine)
     const device = 'device' in settings ? settings.device : undefined
     const loaded = await loadPytorch(

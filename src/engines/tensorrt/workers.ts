@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { DepthgateError } from '../../base/errors.ts'
+import { defaultPython } from '../../base/python.ts'
 import type { TensorrtSettings } from '../settings.ts'
 import { type Answer, WorkerProcess } from '../worker/worker-process.ts'
 
@@ -45,7 +46,7 @@ export function startWorker(settings: TensorrtSettings): WorkerProcess {
 }
 
 function pythonOf({ python }: TensorrtSettings): string {
-  return python ?? process.env.DEPTHGATE_PYTHON ?? 'python3'
+  return python ?? defaultPython()
 }
 
 function keyOf(settings: TensorrtSettings): string {
