@@ -15,6 +15,7 @@ import type { Verdict } from '../../src/gate/verdict.ts'
 import { importGolden } from '../../src/golden/import.ts'
 import { readTruth } from '../../src/golden/store.ts'
 import { writeConfig } from './files.ts'
+import { runOf as plainRun } from './runs.ts'
 
 export interface SyntheticRun {
   config: LoadedConfig
@@ -78,24 +79,9 @@ export function syntheticRun(root: string, options: Options): SyntheticRun {
 
 /** A run of these cases, as the gate would write it. */
 export function runOf(cases: CaseRecord[], parts: Partial<RunRecord> = {}): RunRecord {
-  return {
-    schemaVersion: 1,
-    header: {
-      id: '20261124-214003-4f2a',
-      depthgate: '0.1.0',
-      started: '2026-11-24T21:40:03.000Z',
-      ended: '2026-11-24T21:41:10.500Z',
-      partial: false,
-      host: { node: '20.20.2', platform: 'linux', arch: 'x64', cpu: 'a processor', cores: 2, ci: false },
-    },
-    plan: cases.map(({ model, scene, precision, engine }) => ({ model, scene, precision, engine })),
-    cases,
-    quality: [],
-    broken: [],
-    remarks: [],
-    obsolete: [],
-    ...parts,
-  }
+  const { header, ...run } = plainRun(cases)
+  const host = { ...header.host, node: '20.20.2', cpu: 'a processor' }
+  return { ...run, header: { ...header, ended: '2026-11-24T21:41:10.500Z', host }, ...parts }
 }
 
 /** What the judge says of one pair of maps, as a record of a run. */
