@@ -8,11 +8,12 @@ import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
 /** The Python that has TensorRT, and PyTorch for the comparison of times. */
 export const python = process.env.DEPTHGATE_PYTHON ?? 'python3'
 
-/** Builds are quick at a low level; what is tested here does not depend on the choice of kernels. */
+/** Builds are quick at a low level and with what builds before them have timed; what is tested here does not depend on kernels. */
 export const trt: TensorrtSettings = {
   engine: 'tensorrt',
   python,
   optimizationLevel: Number(process.env.DEPTHGATE_LEVEL ?? 1),
+  timingCache: 'timings.bin',
 }
 
 export const scenes = ['room', 'street', 'chelsea']

@@ -21,7 +21,7 @@ unset CI GITHUB_ACTIONS NVIDIA_TF32_OVERRIDE
 mkdir -p "$results" "$DEPTHGATE_GPU_OUT" "$DEPTHGATE_GPU_PROJECT/.depthgate" test/gpu/.depthgate/plans
 ln -sfn "$PWD/test/gpu/.depthgate/plans" "$DEPTHGATE_GPU_PROJECT/.depthgate/plans"
 
-vitest() { node node_modules/vitest/vitest.mjs run --project gpu --no-file-parallelism "test/gpu/$1.test.ts"; }
+vitest() { node node_modules/vitest/vitest.mjs run --project gpu --no-file-parallelism "test/gpu/$1.test.ts" "${@:2}"; }
 depthgate() { node dist/cli/main.js "$@"; }
 config=test/gpu/depthgate.config.ts
 
@@ -39,7 +39,9 @@ weak() { vitest weak; }
 quantised() { vitest quantised; }
 fusion() { vitest fusion; }
 networks() { vitest networks; }
-mend() { vitest mend; }
+mend() { vitest mend -t 'at most three builds'; }
+mendpocket() { vitest mend -t pocket; }
+mendvits() { vitest mend -t vit; }
 timing() { vitest timing; }
 bench() {
   depthgate bench --config $config --engine trt --scene room --scene street --scene chelsea --seconds 2 --warmup 0.5 \
@@ -67,7 +69,7 @@ rebuilds() {
 unfused() { node bench/tensorrt/unfused.mjs "$DEPTHGATE_LEVEL"; }
 
 # step and its limit in seconds, by importance
-steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:400 mend:420 plans:240 weak:240 bench:300 budget:200 gate:200
+steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:500 mend:420 mendpocket:320 mendvits:400 plans:240 weak:240 bench:300 budget:200 gate:200
   baselines:150 quantised:300 providers:300 rebuilds:200 unfused:200)
 
 limit_of() {
