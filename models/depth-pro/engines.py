@@ -28,14 +28,14 @@ ENGINES = {
     "fp16": Engine("TensorRT FP16", FP16),
     "fp32": Engine("TensorRT FP32"),
     "fp16-sum32": Engine("TensorRT FP16, all products summed in FP32", (*FP16, "--accumulate", "fp32")),
+    "fp16-sum32-tf32": Engine("TensorRT FP16, all products summed in FP32, TF32 kernels allowed", (*FP16, "--accumulate", "fp32"), ("--tf32",)),
     "tf32": Engine("TensorRT TF32", (), ("--tf32",)),
     "fp16-sum32-conv": Engine("TensorRT FP16, Conv summed in FP32", (*FP16, *sums("conv"))),
     "fp16-sum32-matmul": Engine("TensorRT FP16, MatMul summed in FP32", (*FP16, *sums("matmul"))),
     "fp16-unfused": Engine("TensorRT FP16, every tensor kept", FP16, ("--unfused",)),
     "int8": Engine("TensorRT INT8", None),
-    # TensorRT 10.6 has no BF16 kernel of Resize
-    "bf16": Engine("TensorRT BF16, Resize in FP32", ("--precision", "bf16", "--keep", "Resize")),
-    "fp16-sum32-tf32": Engine("TensorRT FP16, all products summed in FP32, TF32 kernels allowed", (*FP16, "--accumulate", "fp32"), ("--tf32",)),
+    # TensorRT 10.6 has no BF16 kernel of these
+    "bf16": Engine("TensorRT BF16, Resize and ConvTranspose in FP32", ("--precision", "bf16", "--keep", "Resize", "--keep", "ConvTranspose")),
     "fp32-unfused": Engine("TensorRT FP32, every tensor kept", (), ("--unfused",)),
 }
 

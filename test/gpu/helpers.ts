@@ -13,7 +13,7 @@ export const trt: TensorrtSettings = {
   engine: 'tensorrt',
   python,
   optimizationLevel: Number(process.env.DEPTHGATE_LEVEL ?? 1),
-  timingCache: 'timings.bin',
+  timingCache: process.env.DEPTHGATE_GPU_TIMINGS ?? '.depthgate/timings.bin',
 }
 
 export const scenes = ['room', 'street', 'chelsea']

@@ -5,15 +5,16 @@
 #
 #   DEPTHGATE_GPU_RESULTS=FOLDER test/gpu/run-on-host.sh [STEP...]     the steps in the order given; without: all
 #
-# CUDA_VISIBLE_DEVICES chooses the GPU; DEPTHGATE_LEVEL (1) is the builder's optimisation level. Plans are shared by the
-# steps. After every step summary.txt, results.tar.gz and page.md are written anew, so that what is done is kept when the
-# rest is cut off. The step `baselines` writes golden/pocket/baselines of this copy, and puts them with the results.
+# CUDA_VISIBLE_DEVICES chooses the GPU; DEPTHGATE_LEVEL (1) is the builder's optimisation level. The steps share plans and
+# timings of kernels. After every step summary.txt, results.tar.gz and page.md are written anew, so that what is done is kept
+# when the rest is cut off. The step `baselines` writes golden/pocket/baselines of this copy, and puts them with the results.
 set -u
 cd "$(dirname "$0")/../.."
 results=${DEPTHGATE_GPU_RESULTS:?name a folder for the results}
 work=${DEPTHGATE_GPU_WORK:-/tmp/depthgate-gpu-work${CUDA_VISIBLE_DEVICES:+-$CUDA_VISIBLE_DEVICES}}
 export DEPTHGATE_LEVEL=${DEPTHGATE_LEVEL:-1} DEPTHGATE_PYTHON=${DEPTHGATE_PYTHON:-python3}
 export DEPTHGATE_GPU_OUT=$work/figures DEPTHGATE_WORKER_LOG=$work/worker.log DEPTHGATE_GPU_PROJECT=$work/project
+export DEPTHGATE_GPU_TIMINGS=$work/timings.bin
 # ONNX Runtime's TensorRT provider reads this one
 export ORT_TENSORRT_BUILDER_OPTIMIZATION_LEVEL=$DEPTHGATE_LEVEL
 export NO_COLOR=1 PYTHONUNBUFFERED=1
