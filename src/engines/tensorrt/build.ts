@@ -109,15 +109,35 @@ function calibrationArrays(calibration: Calibration | undefined): WireArray[] {
   })
 }
 
-/** TensorRT has no kernel of the format for some operators, such as BF16 for Resize and ConvTranspose in 10.6. */
+/**
+ * TensorRT has no kernel of the format for some operators, such as BF16 for Resize and ConvTranspose in 10.6, or INT8 for a
+ * ConvTranspose that writes FP16. Beside quantised products, `keep` leaves one to the rest, and `keepFp32` takes a node out of
+ * that.
+ */
 function withoutKernel(words: string, precision: string): string {
-  const [, node] = /No supported formats for ([^,\s]+)/.exec(words) ?? []
-  // within a group that it compiles as one, TensorRT names the operation by a word of its own
-  const [, operation = ''] = /Could not infer output types for operation: \d+: (\w+):/.exec(words) ?? []
-  const kept = node ?? (operation === 'deconv' ? 'ConvTranspose' : undefined)
-  return kept === undefined
-    ? ''
-    : `\nKeep it FP32: recipes: { ${precision}: { keep: ['${kept}'] } }, or its operator for all such nodes`
+  const found = nodeWithoutKernel(words)
+  if (!found) return ''
+  const { node, quantized } = found
+  const isReduced = precision === 'fp16' || precision === 'bf16'
+  const [way, key] = quantized
+    ? ['Leave it to the rest', 'keep']
+    : ['Keep it FP32', isReduced ? 'keep' : 'keepFp32']
+  return `\n${way}: recipes: { ${precision}: { ${key}: ['${node}'] } }, or its operator for all such nodes`
+}
+
+function nodeWithoutKernel(words: string): { node: string; quantized: boolean } | undefined {
+  const [, layer] = /No supported formats for ([^,\s]+(?: \+ [^,\s]+)*)/.exec(words) ?? []
+  if (layer !== undefined) {
+    // a layer is what TensorRT fused: here a quantised weight, or a node that quantises, and the node that reads it
+    const parts = layer.split(' + ')
+    const isMade = (part: string) => part.startsWith('depthgate-') || /\/(int8|fp8)$/.test(part)
+    const node = parts.find(part => !isMade(part))
+    return node === undefined ? undefined : { node, quantized: parts.some(isMade) }
+  }
+  // within a group that it compiles as one, it names the operation by a word of its own
+  return /Could not infer output types for operation: \d+: deconv:/.test(words)
+    ? { node: 'ConvTranspose', quantized: false }
+    : undefined
 }
 
 /** Why a build failed, in TensorRT's own words, and the way out. Pure. */

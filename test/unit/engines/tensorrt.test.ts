@@ -88,13 +88,48 @@ describe('a fault is told with the way out:', () => {
     expect(buildFault(job, 60, refused(kind))).toMatch(message)
   })
 
-  test.each([
-    ["No supported formats for node_upsample, in 'BF16'", 'node_upsample'],
-    ["Could not infer output types for operation: 27824: deconv: convolution_2/bf16'", 'ConvTranspose'],
-  ])('a kernel that is missing, and what to keep: %s', (words, kept) => {
+  test.each<[BuildJob['precision'], string, string]>([
+    [
+      'bf16',
+      "No supported formats for node_upsample, in 'BF16'",
+      "Keep it FP32: recipes: { bf16: { keep: ['node_upsample'] } }, or its operator for all such nodes",
+    ],
+    [
+      'bf16',
+      "Could not infer output types for operation: 27824: deconv: convolution_2/bf16'",
+      "Keep it FP32: recipes: { bf16: { keep: ['ConvTranspose'] } }",
+    ],
+    // a quantised node is named behind its weight; `keep` leaves it to the rest
+    [
+      'int8',
+      'No supported formats for encoder.up_high.1.weight/int8 + node_convolution_4\nIBuilder::build: Error',
+      "Leave it to the rest: recipes: { int8: { keep: ['node_convolution_4'] } }, or its operator",
+    ],
+    [
+      'fp8',
+      'No supported formats for up.weight/fp8 + node_convolution_4 + node_relu',
+      "Leave it to the rest: recipes: { fp8: { keep: ['node_convolution_4'] } }",
+    ],
+    // a node of the rest is in FP32 by `keepFp32` alone
+    [
+      'int8',
+      "No supported formats for node_upsample, in 'BF16'",
+      "Keep it FP32: recipes: { int8: { keepFp32: ['node_upsample'] } }",
+    ],
+    [
+      'int8',
+      "Could not infer output types for operation: 27824: deconv: convolution_2/bf16'",
+      "Keep it FP32: recipes: { int8: { keepFp32: ['ConvTranspose'] } }",
+    ],
+  ])('a kernel that is missing at %s, and what to keep: %s', (precision, words, way) => {
     const answer = { type: 'refused', kind: 'build', message: words } as const
-    expect(buildFault({ ...job, precision: 'bf16' }, 60, answer)).toContain(
-      `Keep it FP32: recipes: { bf16: { keep: ['${kept}'] } }`,
+    expect(buildFault({ ...job, precision }, 60, answer)).toContain(`\n${way}`)
+  })
+
+  test('a kernel that is missing for what depthgate itself put in has no node to keep', () => {
+    const message = 'No supported formats for depthgate-quantize:x/int8'
+    expect(buildFault({ ...job, precision: 'int8' }, 60, { type: 'refused', kind: 'build', message })).toBe(
+      `m.onnx: TensorRT cannot build it at int8:\n${message}`,
     )
   })
 
