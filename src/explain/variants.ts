@@ -4,7 +4,7 @@ import { calibratedRanges } from '../gate/calibrate.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { makeQuantized } from '../gate/make-quantized.ts'
 import { makeReduced } from '../gate/make-variant.ts'
-import type { QuantizedRecipe, ReducedRecipe } from '../gate/recipe.ts'
+import { type QuantizedRecipe, type ReducedRecipe, withFp32Rest } from '../gate/recipe.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import type { PlacedNode } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
@@ -104,8 +104,8 @@ function quantizedVariants(question: Question, format: QuantizedFormat, base: Qu
     make: async (recipe, how = arithmetic) =>
       (await makeQuantized(model, format, how, recipe as QuantizedRecipe, await ranges())).model,
     probe: async () => {
-      const { accumulate: ___, rest: ____, ...quantizing } = choice
-      return probeQuantized(() => readModel(onnx), { ...quantizing, format }, await ranges(), onnx)
+      const quantizing = { ...withFp32Rest(choice, format), format }
+      return probeQuantized(() => readModel(onnx), quantizing, await ranges(), onnx)
     },
   }
 }

@@ -13,7 +13,7 @@ import type { Range } from './define-config.ts'
 import { engineNamed } from './engines.ts'
 import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
-import { type QuantizedRecipe, type ReducedRecipe, sumsInFp16, withRest } from './recipe.ts'
+import { type QuantizedRecipe, type ReducedRecipe, sumsInFp16, withFp32Rest } from './recipe.ts'
 import type { Attribution, Corner, Verdict } from './verdict.ts'
 
 /** One run of an attribution. */
@@ -92,11 +92,16 @@ function stepsOf(model: Model, { precision, fingerprint }: Inference, plan: bool
   } else if (!own) {
     const recipe: QuantizedRecipe = precision === 'tf32' ? {} : chosenRecipe(model, precision).recipe
     const { rest = 'fp32' } = recipe
-    if (rest === 'fp32') {
+    if (rest === 'fp32' || precision === 'tf32') {
       reduced.push({ precision, fusion: 'off', made })
       if (fused) reduced.push({ precision, fusion: 'on', made })
     } else {
-      reduced.push({ precision, fusion: 'off', rest: 'fp32', made: { recipe: withRest(recipe, 'fp32') } })
+      reduced.push({
+        precision,
+        fusion: 'off',
+        rest: 'fp32',
+        made: { recipe: withFp32Rest(recipe, precision) },
+      })
       reduced.push(...sumSteps({ precision, rest }, recipe, rest, emulated, fused))
     }
   }

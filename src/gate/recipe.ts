@@ -1,7 +1,7 @@
 import type { CalibrationMethod, Calibrator } from '../precision/calibration.ts'
 import type { NodePattern } from '../precision/keep.ts'
-import type { QuantizeChoice } from '../precision/quantize-plan.ts'
-import type { Rest } from '../precision/quantized-weight.ts'
+import { operatorsOf, type QuantizeChoice } from '../precision/quantize-plan.ts'
+import type { QuantizedFormat, Rest } from '../precision/quantized-weight.ts'
 
 /** How depthgate makes the fp16 or bf16 variant of a model. */
 export interface ReducedRecipe {
@@ -70,6 +70,11 @@ export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
 /** A quantised recipe with another rest. */
 export function withRest({ accumulate, ...recipe }: QuantizedRecipe, rest: Rest): QuantizedRecipe {
   return { ...recipe, ...(rest !== 'fp32' && accumulate !== undefined && { accumulate }), rest }
+}
+
+/** A quantised recipe with its rest in FP32 that quantises no more than before: its default operators depend on the rest. */
+export function withFp32Rest(recipe: QuantizedRecipe, format: QuantizedFormat): QuantizedRecipe {
+  return { ...withRest(recipe, 'fp32'), operators: operatorsOf({ ...recipe, format }) }
 }
 
 /** Whether an emulation by this recipe sums products in FP16: all, or those that it does not list. */

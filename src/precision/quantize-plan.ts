@@ -20,7 +20,7 @@ export type QuantizedOperator = (typeof quantizedOperators)[number]
 /** Which nodes are quantised. */
 export interface QuantizeChoice {
   format: QuantizedFormat
-  /** By default all that can be. */
+  /** By default all, but of int8 beside a reduced rest no ConvTranspose: TensorRT has no such kernel of it. */
   operators?: readonly QuantizedOperator[]
   /** What is not quantised: by default it stays FP32. */
   rest?: Rest
@@ -53,13 +53,29 @@ const choiceNames: readonly string[] = [
   'residual',
 ] satisfies (keyof QuantizeChoice)[]
 
+/**
+ * The operators that a choice quantises. TensorRT's int8 kernels of ConvTranspose write FP32, or INT8 where QuantizeLinear
+ * follows (NVIDIA/TensorRT issue 1699; 10.6 has none that writes FP16): beside a reduced rest one is quantised only where
+ * `operators` names it. Pure.
+ */
+export function operatorsOf({
+  format,
+  operators,
+  rest = 'fp32',
+}: Pick<QuantizeChoice, 'format' | 'operators' | 'rest'>): readonly QuantizedOperator[] {
+  if (operators) return operators
+  return format === 'int8' && rest !== 'fp32'
+    ? quantizedOperators.filter(operator => operator !== 'ConvTranspose')
+    : quantizedOperators
+}
+
 export interface QuantizePlan {
   format: QuantizedFormat
   rest: Rest
   nodes: ReadonlyMap<NodeProto, readonly QuantizedSlot[]>
   /** Tensors that a range is needed for, in the order of the graph. */
   activations: readonly string[]
-  /** Nodes of the chosen operators that are not quantised, and why. */
+  /** Nodes of the chosen operators, by default of all four, that are not quantised, and why. */
   kept: readonly { node: string; reason: string }[]
   /** Every node of the model as it came, with its place. */
   placed: readonly PlacedNode[]
@@ -98,10 +114,11 @@ export function planQuantization(
 
   const constants = new Map(graph.initializer.map(({ name, dims }) => [name, dims.map(Number)]))
   const { typeOf } = inferTypes(model)
-  const products = placed.filter(
-    ({ node }) => isStandard(node.domain) && (operators as readonly string[]).includes(node.opType),
-  )
-  const among = new Set(products.filter(({ id }) => !id.includes('/')).map(({ node }) => node))
+  const isOf = ({ opType, domain }: NodeProto, among: readonly string[]) =>
+    isStandard(domain) && among.includes(opType)
+  const products = placed.filter(({ node }) => isOf(node, operators))
+  const chosen = operatorsOf(choice)
+  const among = new Set(graph.node.filter(node => isOf(node, chosen)))
   const first = choice.keepFirst ? firstOf(graph.node, among) : new Set()
   const last = choice.keepLast ? lastOf(graph.node, among) : new Set()
 
@@ -121,10 +138,11 @@ export function planQuantization(
   return { format, rest, nodes, activations: activationsOf(graph.node, nodes), kept, placed, mayBeNone }
 
   function fateOf(product: PlacedNode): QuantizeFate {
-    const { node } = product
+    const { node, id } = product
     const keepIt = (reason: string): QuantizeFate => ({ type: 'kept', reason })
-    if (!among.has(node)) return keepIt('control flow stays FP32 as a whole')
+    if (id.includes('/')) return keepIt('control flow stays FP32 as a whole')
     if (isKept(product)) return keepIt('asked for')
+    if (!among.has(node)) return keepIt(`TensorRT has no ${format} kernel of it that writes ${rest}`)
     if (first.has(node)) return keepIt('a first layer')
     if (last.has(node)) return keepIt('a last layer')
     return slotsOf(node, {

@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import ort from 'onnxruntime-node'
@@ -17,6 +17,7 @@ import { encodeModel, readModel } from '../../src/onnx/model.ts'
 import { probeQuantized } from '../../src/precision/probe-quantized.ts'
 import type { QuantizedFormat } from '../../src/precision/quantized-weight.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { modelOf, nodeOf } from '../helpers/graph.ts'
 
 afterAll(releaseEngines)
 
@@ -80,6 +81,25 @@ test.each(['int8', 'fp8'] as const)(
     expect(found[last.local]!.data).not.toEqual(found[last.emulated]!.data)
   },
 )
+
+test('beside a rest in fp16 the probe quantises what the variant does, no ConvTranspose', async () => {
+  const question = questionOf('int8')
+  const weight = { dims: [3, 3, 1, 1], values: Array.from({ length: 9 }, (_, i) => i / 9) }
+  const shape = [...readInput(question.model.golden, 'slopes').shape]
+  const network = modelOf(17, {
+    nodes: [
+      nodeOf('Conv', ['image', 'w'], ['c']),
+      nodeOf('ConvTranspose', ['c', 'w'], ['t']),
+      nodeOf('Conv', ['t', 'w'], ['depth']),
+    ],
+    inputs: [{ name: 'image', shape }],
+    outputs: [{ name: 'depth', shape }],
+    weights: { w: weight },
+  })
+  writeFileSync(question.onnx, Buffer.concat(encodeModel(network)))
+  const { nodes } = await variantsOf(question, { rest: 'fp16' }).probe()
+  expect(nodes.map(({ placed }) => placed.node.opType)).toEqual(['Conv', 'Conv'])
+})
 
 test('mend leaves products out of int8 until the limits are kept, and says which matter', async () => {
   const question = { ...questionOf('int8'), tolerance: { absRel: 5e-4 } }

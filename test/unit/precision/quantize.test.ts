@@ -1,5 +1,6 @@
 import { toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
+import { withFp32Rest } from '../../../src/gate/recipe.ts'
 import { floatsOf } from '../../../src/onnx/floats.ts'
 import {
   type ModelProto,
@@ -327,6 +328,34 @@ describe('what stays FP32 is told with its reason:', () => {
       { node: 'Conv "i"', reason: 'control flow stays FP32 as a whole' },
     ])
   })
+
+  test.each(['fp16', 'bf16'] as const)(
+    'a ConvTranspose beside a rest in %s, unless it is asked for',
+    rest => {
+      const up = (input: string, output: string) =>
+        nodeOf('ConvTranspose', [input, 'u'], [output], {}, { name: output })
+      const of = (choice: Partial<QuantizeChoice>) => {
+        const model = network([conv('x', 'w', 'a'), up('a', 'b'), conv('b', 'w', 'c'), up('c', 'y')], {
+          w: w(4, 4, 1, 1),
+          u: w(4, 4, 1, 1),
+        })
+        const { kept, nodes } = quantized(model, choice)
+        return { kept, nodes }
+      }
+      const reason = `TensorRT has no int8 kernel of it that writes ${rest}`
+      const left = ['b', 'y'].map(name => ({ node: `ConvTranspose "${name}"`, reason }))
+      expect(of({ rest })).toEqual({ kept: left, nodes: 2 })
+      expect(of({ rest, keep: ['y'] }).kept).toEqual([
+        left[0],
+        { node: 'ConvTranspose "y"', reason: 'asked for' },
+      ])
+      expect(of({ rest, operators: ['Conv', 'ConvTranspose'] })).toEqual({ kept: [], nodes: 4 })
+      expect(of({ rest, format: 'fp8' })).toEqual({ kept: [], nodes: 4 })
+      expect(of({})).toEqual({ kept: [], nodes: 4 })
+      // a recipe whose rest is put into FP32 goes on quantising what it did
+      expect(of(withFp32Rest({ rest }, 'int8'))).toEqual({ kept: [], nodes: 2 })
+    },
+  )
 
   test('residual branches, unless they are asked for', () => {
     const build = () =>
