@@ -1,7 +1,7 @@
 import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
 import { diffRuns, isEmpty } from '../gate/diff.ts'
-import { defaultMargin } from '../gate/loss.ts'
+import { defaultMargins } from '../gate/loss.ts'
 import { readRun } from '../gate/run-store.ts'
 import { diffText } from '../report/diff-text.ts'
 import { type Command, numberOf, parse } from './command.ts'
@@ -15,7 +15,8 @@ Verdicts that changed; metrics that moved beyond noise; fingerprints (ONNX, engi
 task quality that differ; cases that are new or gone. RUN is a folder that \`depthgate gate\` saved, or its run.json.
 
   --margin SHARE   a metric moved where its distance from perfect changed by more than this share of it
-                   (${defaultMargin.relative}), and by more than ${defaultMargin.ofLimit * 100} % of its limit
+                   (${defaultMargins.relative}), and by more than ${defaultMargins.ofLimit * 100} % of its limit (${defaultMargins.rebuilt * 100} %
+                   where TensorRT built the engine)
   --json           print everything as JSON
 
 Exit code, as of diff: 0 nothing changed, 1 something did, 2 a run cannot be read.
@@ -34,7 +35,7 @@ Exit code, as of diff: 0 nothing changed, 1 something did, 2 a run cannot be rea
         `depthgate diff takes two runs, got ${positionals.length}. See: depthgate diff --help`,
       )
     const relative =
-      values.margin === undefined ? defaultMargin.relative : numberOf('--margin', values.margin)
+      values.margin === undefined ? defaultMargins.relative : numberOf('--margin', values.margin)
     const [a, b] = [readRun(before).run, readRun(after).run]
     for (const [path, { header }] of [
       [before, a],
@@ -44,7 +45,7 @@ Exit code, as of diff: 0 nothing changed, 1 something did, 2 a run cannot be rea
         console.error(
           `note: ${path} is a partial run: what it did not reach looks ${path === before ? 'new' : 'gone'}`,
         )
-    const found = diffRuns(a, b, { ...defaultMargin, relative })
+    const found = diffRuns(a, b, { ...defaultMargins, relative })
     console.log(values.json ? honestJson(found) : diffText(found).join('\n'))
     return isEmpty(found) ? 0 : 1
   },

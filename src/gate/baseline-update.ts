@@ -12,7 +12,7 @@ import {
   readBaseline,
 } from './baseline-file.ts'
 import type { LoadedConfig, Model } from './config.ts'
-import { defaultMargin, type Margin } from './loss.ts'
+import { defaultMargins, type Margin, marginFor } from './loss.ts'
 import { type PendingKind, removePending, writePending } from './pending.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -46,9 +46,9 @@ export interface HeldBaseline {
   outcome: BaselineOutcome
 }
 
-/** The margin of a config. */
-function marginOf({ config }: Pick<LoadedConfig, 'config'>): Margin {
-  return { ...defaultMargin, ...config.baseline?.margin }
+/** The margin of a config in an environment. */
+function marginOf({ config }: Pick<LoadedConfig, 'config'>, environment: Environment): Margin {
+  return marginFor({ ...defaultMargins, ...config.baseline?.margin }, environment)
 }
 
 /** Reads the baseline of a verdict's fingerprint and holds the verdict against it. */
@@ -56,7 +56,7 @@ export function heldBaseline(config: LoadedConfig, model: Model, verdict: Verdic
   const environment = environmentOf(verdict.fingerprint!, config.config.baseline?.anyCpu)
   const key = baselineKey(environment)
   const scene = readBaseline(baselinePath(model.golden.folder, key))?.scenes[verdict.scene]
-  return { environment, outcome: holdBaseline(key, verdict, scene, marginOf(config)) }
+  return { environment, outcome: holdBaseline(key, verdict, scene, marginOf(config, environment)) }
 }
 
 /** What was done about a baseline; `problem` where the pending entry could not be left, which changes no verdict. */
@@ -121,7 +121,7 @@ export function acceptVerdict(
     [verdict.scene]: {
       accepted,
       onnx: verdict.fingerprint!.onnx,
-      outputs: acceptedFigures(verdict, scenes[verdict.scene]?.outputs, marginOf(config)),
+      outputs: acceptedFigures(verdict, scenes[verdict.scene]?.outputs, marginOf(config, environment)),
     },
   }))
   return path

@@ -1,5 +1,5 @@
 import type { Accepted, BaselineFigures, BaselineMetric, SceneBaseline } from './baseline-file.ts'
-import { defaultMargin, lossOf, type Margin, marginAt } from './loss.ts'
+import { lossOf, type Margin, marginAt } from './loss.ts'
 import type { LimitResult, Verdict } from './verdict.ts'
 
 /** One metric beside the figure that was accepted last. */
@@ -29,7 +29,7 @@ export function holdBaseline(
   key: string,
   verdict: Pick<Verdict, 'pass' | 'outputs'>,
   baseline: SceneBaseline | undefined,
-  margin: Margin = defaultMargin,
+  margin: Margin,
 ): BaselineOutcome {
   if (!verdict.pass) return { type: 'unjudged', key }
   const held = heldMetrics(verdict)
@@ -61,7 +61,7 @@ export function holdBaseline(
 export function acceptedFigures(
   verdict: Pick<Verdict, 'outputs'>,
   before: BaselineFigures | undefined,
-  margin: Margin = defaultMargin,
+  margin: Margin,
 ): BaselineFigures {
   const figures: BaselineFigures = {}
   for (const item of heldMetrics(verdict)) {

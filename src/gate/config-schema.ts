@@ -61,7 +61,7 @@ export const configSchema = {
       properties: {
         margin: {
           type: 'object',
-          properties: { relative: number, ofLimit: number },
+          properties: { relative: number, ofLimit: number, rebuilt: number },
           additionalProperties: false,
         },
         anyCpu: { type: 'boolean' },

@@ -1,4 +1,4 @@
-import { defaultMargin, lossOf, type Margin, marginAt } from './loss.ts'
+import { defaultMargins, lossOf, type Margins, marginAt, marginFor } from './loss.ts'
 import {
   type CaseName,
   type CaseRecord,
@@ -72,8 +72,8 @@ export function isEmpty(diff: RunDiff): boolean {
   return Object.values(diff).every(list => list.length === 0)
 }
 
-/** Compares two runs case by case; metrics that moved within `margin` are noise. Pure. */
-export function diffRuns(before: RunRecord, after: RunRecord, margin: Margin = defaultMargin): RunDiff {
+/** Compares two runs case by case; metrics that moved within the margin of their engine are noise. Pure. */
+export function diffRuns(before: RunRecord, after: RunRecord, margins: Margins = defaultMargins): RunDiff {
   const [old, now] = [byName(before), byName(after)]
   const pairs = [...now].flatMap(([name, record]) => {
     const earlier = old.get(name)
@@ -84,7 +84,7 @@ export function diffRuns(before: RunRecord, after: RunRecord, margin: Margin = d
     removed: [...old.values()].filter(record => !now.has(caseText(record))).map(nameOf),
     outcomes: pairs.flatMap(([a, b]) => outcomeChange(a, b)),
     metrics: pairs
-      .flatMap(([a, b]) => metricChanges(a, b, margin))
+      .flatMap(([a, b]) => metricChanges(a, b, margins))
       .sort((a, b) => Math.abs(b.moved) - Math.abs(a.moved)),
     fingerprints: once(pairs.flatMap(([a, b]) => fingerprintChanges(a, b))),
     limits: once(pairs.flatMap(([a, b]) => limitChanges(a, b))),
@@ -137,7 +137,8 @@ function limitPairs(a: CaseRecord, b: CaseRecord) {
   })
 }
 
-function metricChanges(a: CaseRecord, b: CaseRecord, margin: Margin): MetricChange[] {
+function metricChanges(a: CaseRecord, b: CaseRecord, margins: Margins): MetricChange[] {
+  const margin = marginFor(margins, b.type === 'judged' ? b.verdict.fingerprint : undefined)
   return limitPairs(a, b).flatMap(({ output, before, after }) => {
     const name = after.name
     const [was, is] = [lossOf(name, before.value), lossOf(name, after.value)]

@@ -1,3 +1,4 @@
+import type { Fingerprint } from '../engines/engine.ts'
 import { catalogue } from '../metrics/index.ts'
 import type { LimitName } from './tolerance.ts'
 
@@ -20,11 +21,28 @@ export interface Margin {
   ofLimit: number
 }
 
+/** Margins of a config. */
+export interface Margins extends Margin {
+  /** In the place of `ofLimit` where figures come from an engine that chooses its kernels anew at each build. */
+  rebuilt: number
+}
+
 /**
  * What reruns need, with room: `depthgate tolerance suggest` measures them. ONNX Runtime's CPU provider repeats itself to
- * the bit; TensorRT picks other kernels at each build.
+ * the bit. TensorRT times kernels while it builds: a second build of the bundled network on an H200 moved metrics by up to
+ * 12.5 % of their limits (docs/tensorrt.md).
  */
-export const defaultMargin: Margin = { relative: 0.05, ofLimit: 0.01 }
+export const defaultMargins: Margins = { relative: 0.05, ofLimit: 0.01, rebuilt: 0.2 }
+
+/** The margin for figures of one origin; a plan that was built elsewhere stays as it is. Pure. */
+export function marginFor(
+  { relative, ofLimit, rebuilt }: Margins,
+  origin: Pick<Fingerprint, 'engine' | 'provider' | 'options'> | undefined,
+): Margin {
+  const builds =
+    origin?.provider === 'tensorrt' || (origin?.engine === 'tensorrt' && !origin.options?.prebuilt)
+  return { relative, ofLimit: builds ? Math.max(ofLimit, rebuilt) : ofLimit }
+}
 
 /** How far a metric's loss may rise or fall from `before`, under a limit, before it counts. */
 export function marginAt(name: LimitName, before: number, limit: number, margin: Margin): number {

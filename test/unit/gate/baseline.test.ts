@@ -11,14 +11,16 @@ import {
   readBaseline,
 } from '../../../src/gate/baseline-file.ts'
 import { decideUpdate, type UpdateMode } from '../../../src/gate/baseline-update.ts'
+import { marginFor } from '../../../src/gate/loss.ts'
 import { errorOf } from '../../helpers/error-of.ts'
 import { temporaryFolder } from '../../helpers/files.ts'
 import { fingerprint, type Held, verdictOf } from '../../helpers/runs.ts'
 
 const accepted = { by: 'Ada', date: '2026-11-24T00:00:00.000Z' }
 const scene = (outputs: BaselineFile['scenes'][string]['outputs']) => ({ accepted, onnx: 'o', outputs })
+const margin = { relative: 0.05, ofLimit: 0.01 }
 const hold = (held: Held, depth: Record<string, number>) =>
-  holdBaseline('k', verdictOf(held), scene({ depth }), { relative: 0.05, ofLimit: 0.01 })
+  holdBaseline('k', verdictOf(held), scene({ depth }), margin)
 
 describe('a baseline is held inside the tolerance', () => {
   test.each<[string, Held, Record<string, number>, BaselineOutcome['type']]>([
@@ -48,7 +50,7 @@ describe('a baseline is held inside the tolerance', () => {
   ])('%s', (_name, held, depth, type) => expect(hold(held, depth).type).toBe(type))
 
   test('without a baseline the tolerance alone judges, and every metric is told as missing', () => {
-    expect(holdBaseline('k', verdictOf({ absRel: [0.001, 0.01] }), undefined)).toEqual({
+    expect(holdBaseline('k', verdictOf({ absRel: [0.001, 0.01] }), undefined, margin)).toEqual({
       type: 'none',
       key: 'k',
       missing: ['depth absRel'],
@@ -62,17 +64,31 @@ describe('a baseline is held inside the tolerance', () => {
   })
 })
 
+test.each<[string, Parameters<typeof marginFor>[1], number]>([
+  ['ONNX Runtime on the CPU', { engine: 'onnxruntime', provider: 'cpu' }, 0.01],
+  ["ONNX Runtime's TensorRT provider", { engine: 'onnxruntime', provider: 'tensorrt' }, 0.2],
+  ['TensorRT', { engine: 'tensorrt', provider: 'cuda', options: { optimizationLevel: 1 } }, 0.2],
+  [
+    'a plan that was built elsewhere',
+    { engine: 'tensorrt', provider: 'cuda', options: { prebuilt: true } },
+    0.01,
+  ],
+])('what chooses kernels at each build may move further: %s', (_name, origin, ofLimit) => {
+  expect(marginFor({ ...margin, rebuilt: 0.2 }, origin)).toEqual({ relative: 0.05, ofLimit })
+  expect(marginFor({ relative: 0, ofLimit: 0.3, rebuilt: 0.2 }, origin).ofLimit).toBe(0.3)
+})
+
 describe('accepting', () => {
   test('keeps figures that moved within their margin, so that small steps never add up unseen', () => {
     const before = { depth: { absRel: 0.004, rmse: 0.4 } }
-    const after = acceptedFigures(verdictOf({ absRel: [0.0041, 0.01], rmse: [0.5, 1] }), before)
+    const after = acceptedFigures(verdictOf({ absRel: [0.0041, 0.01], rmse: [0.5, 1] }), before, margin)
     expect(after).toEqual({ depth: { absRel: 0.004, rmse: 0.5 } })
   })
 
   test('no creep: many steps within the margin end at the first figure', () => {
-    let figures = acceptedFigures(verdictOf({ absRel: [0.004, 0.01] }), undefined)
+    let figures = acceptedFigures(verdictOf({ absRel: [0.004, 0.01] }), undefined, margin)
     for (let value = 0.004; value < 0.0042; value += 0.00005)
-      figures = acceptedFigures(verdictOf({ absRel: [value, 0.01] }), figures)
+      figures = acceptedFigures(verdictOf({ absRel: [value, 0.01] }), figures, margin)
     expect(figures).toEqual({ depth: { absRel: 0.004 } })
   })
 })

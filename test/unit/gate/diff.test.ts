@@ -2,12 +2,22 @@ import { describe, expect, test } from 'vitest'
 import { diffRuns, isEmpty } from '../../../src/gate/diff.ts'
 import { fingerprint, type Held, judgedOf, runOf, verdictOf } from '../../helpers/runs.ts'
 
-const run = (held: Held, extra = {}) => runOf([judgedOf(held, { verdict: verdictOf(held, extra) })])
+/** A plan that was built elsewhere repeats itself. */
+const prebuilt = { ...fingerprint, options: { prebuilt: true } }
+const run = (held: Held, extra = {}) =>
+  runOf([judgedOf(held, { verdict: verdictOf(held, { fingerprint: prebuilt, ...extra }) })])
 
 describe('what changed between two runs', () => {
   test('nothing, where figures moved within noise', () => {
     expect(isEmpty(diffRuns(run({ absRel: [0.004, 0.01] }), run({ absRel: [0.0041, 0.01] })))).toBe(true)
     expect(isEmpty(diffRuns(run({ absRel: [Number.NaN, 1] }), run({ absRel: [Number.NaN, 1] })))).toBe(true)
+  })
+
+  test('nor where TensorRT chose other kernels', () => {
+    const [before, after]: Held[] = [{ absRel: [0.004, 0.01] }, { absRel: [0.0055, 0.01] }]
+    const moved = (extra: object) => diffRuns(run(before!, extra), run(after!, extra)).metrics
+    expect(moved({ fingerprint })).toEqual([])
+    expect(moved({})).toHaveLength(1)
   })
 
   test('metrics beyond it, by how many margins and which way', () => {
