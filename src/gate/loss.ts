@@ -30,7 +30,7 @@ export interface Margins extends Margin {
 /**
  * What reruns need, with room: `depthgate tolerance suggest` measures them. ONNX Runtime's CPU provider repeats itself to
  * the bit. TensorRT times kernels while it builds: a second build of the bundled network on an H200 moved metrics by up to
- * 12.5 % of their limits (docs/tensorrt.md).
+ * 12.5 % of their limits (docs/baselines.md).
  */
 export const defaultMargins: Margins = { relative: 0.05, ofLimit: 0.01, rebuilt: 0.2 }
 

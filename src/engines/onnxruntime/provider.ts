@@ -53,14 +53,14 @@ export function checkArithmetic({ engine, precision, emulated, fusion, onnx }: E
       'engine',
       `${onnx}: ONNX Runtime's TensorRT provider always fuses. Declare an engine of its own for fusion: 'off': { engine: 'tensorrt' }`,
     )
+  if (provider === 'tensorrt' && emulated)
+    throw new DepthgateError(
+      'engine',
+      `${onnx}: ONNX Runtime's TensorRT provider may drop the Casts of an emulation. Emulate on { engine: 'onnxruntime' } with the provider cpu or cuda`,
+    )
   const tf32 = tf32State(process.env.NVIDIA_TF32_OVERRIDE)
   // an emulation is made of FP32 kernels
   const inFp32 = precision === 'fp32' || emulated
-  if (inFp32 && provider === 'tensorrt')
-    throw new DepthgateError(
-      'engine',
-      `${onnx}: ONNX Runtime's TensorRT provider computes FP32 in TF32, and Node cannot tell it otherwise. ${emulated ? "Emulate on { engine: 'onnxruntime' } with the provider cpu or cuda" : "Name the precision tf32, or declare { engine: 'tensorrt' }"}`,
-    )
   if (inFp32 && tf32 === 'on')
     throw new DepthgateError(
       'engine',

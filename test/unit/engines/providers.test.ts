@@ -20,13 +20,15 @@ describe('TF32 is known before a GPU provider runs:', () => {
       })
   }
 
-  test('fp32 needs it off, tf32 needs it on', () => {
-    expect(check('cuda', 'fp32')).toThrow(/in TF32 unless NVIDIA_TF32_OVERRIDE=0 stands in the environment/)
-    expect(check('cuda', 'fp32', '1')).toThrow(/NVIDIA_TF32_OVERRIDE=0/)
-    expect(check('cuda', 'fp32', '0')).not.toThrow()
-    expect(check('cuda', 'tf32')).not.toThrow()
-    expect(check('cuda', 'tf32', '0')).toThrow(/keeps TF32 off in this process\. Remove it/)
-    expect(check('tensorrt', 'fp32', '0')).toThrow(/declare \{ engine: 'tensorrt' \}/)
+  test.each(['cuda', 'tensorrt'] as const)('fp32 needs it off, tf32 needs it on: %s', provider => {
+    expect(check(provider, 'fp32')).toThrow(/in TF32 unless NVIDIA_TF32_OVERRIDE=0 stands in the environment/)
+    expect(check(provider, 'fp32', '1')).toThrow(/NVIDIA_TF32_OVERRIDE=0/)
+    expect(check(provider, 'fp32', '0')).not.toThrow()
+    expect(check(provider, 'tf32')).not.toThrow()
+    expect(check(provider, 'tf32', '0')).toThrow(/keeps TF32 off in this process\. Remove it/)
+  })
+
+  test('the CPU has none', () => {
     expect(check('cpu', 'fp32')).not.toThrow()
   })
 
