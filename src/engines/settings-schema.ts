@@ -20,6 +20,7 @@ const own = {
     optimizationLevel: { type: 'integer', minimum: 0, maximum: 5 },
     workspaceMiB: { type: 'integer', minimum: 1 },
     timingCache: text,
+    allowTf32: flag,
     strictNans: flag,
     fp32Layers: { type: 'array', items: text, minItems: 1 },
     versionCompatible: flag,

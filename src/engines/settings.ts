@@ -34,6 +34,11 @@ export interface TensorrtSettings extends Common {
   workspaceMiB?: number
   /** File that keeps the timings of kernels between builds, so that a rebuild chooses the same ones. */
   timingCache?: string
+  /**
+   * Allows TF32 kernels in networks of reduced precisions; in `fp32` never. Values of FP16 and BF16 have no more bits than
+   * TF32, so their products are exact in it and summed in FP32. What a recipe keeps in FP32 is computed in TF32 then.
+   */
+  allowTf32?: boolean
   /** Leaves out rewrites that hide NaN, such as x − x → 0. */
   strictNans?: boolean
   /** Layers that stay FP32 under weak typing, by name or `/regex/`. */

@@ -89,6 +89,11 @@ export function planKey(job: BuildJob, onnxHash: string, host: Host, calibration
   )
 }
 
+/** Whether kernels may compute FP32 in TF32. */
+export function usesTf32(precision: Precision, { allowTf32 }: Pick<TensorrtSettings, 'allowTf32'>): boolean {
+  return precision === 'tf32' || (precision !== 'fp32' && allowTf32 === true)
+}
+
 /** What the worker is to build. */
 function jobOf(request: EngineRequest, settings: TensorrtSettings): BuildJob {
   const { typing = 'strong', optimizationLevel, workspaceMiB, timingCache, fp32Layers } = settings
@@ -98,7 +103,7 @@ function jobOf(request: EngineRequest, settings: TensorrtSettings): BuildJob {
     device: settings.device ?? 0,
     precision: request.precision,
     typing,
-    tf32: request.precision === 'tf32',
+    tf32: usesTf32(request.precision, settings),
     ...(request.fusion === 'off' && { unfused: 'outputs' as const }),
     ...(request.fusion === 'off' && request.marks && { marks: request.marks }),
     ...(request.shape && { shape: request.shape }),

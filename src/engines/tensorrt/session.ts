@@ -12,7 +12,7 @@ import type { TensorrtSettings } from '../settings.ts'
 import type { RawTiming, TimingRequest } from '../timing.ts'
 import type { WireArray } from '../worker/frames.ts'
 import type { Answer, Message, WorkerProcess } from '../worker/worker-process.ts'
-import { layersOf, planFor, prebuiltPlan } from './plan.ts'
+import { layersOf, planFor, prebuiltPlan, usesTf32 } from './plan.ts'
 import { type LayerTimes, layerTimes, type ProfileRequest, type RawProfile } from './profile.ts'
 import { type Host, workerOrError } from './workers.ts'
 
@@ -184,7 +184,7 @@ function fingerprintOf(
   prebuilt: boolean,
 ): Fingerprint {
   const { typing = 'strong', optimizationLevel, workspaceMiB, fp32Layers } = settings
-  const { strictNans, versionCompatible, hardwareCompatibility } = settings
+  const { allowTf32, strictNans, versionCompatible, hardwareCompatibility } = settings
   const options = prebuilt
     ? { prebuilt }
     : {
@@ -192,6 +192,7 @@ function fingerprintOf(
         ...(optimizationLevel !== undefined && { optimizationLevel }),
         ...(workspaceMiB !== undefined && { workspaceMiB }),
         ...(fp32Layers && { fp32Layers: fp32Layers.join(' ') }),
+        ...(allowTf32 && precision !== 'fp32' && precision !== 'tf32' && { allowTf32 }),
         ...(strictNans && { strictNans }),
         ...(versionCompatible && { versionCompatible }),
         ...(hardwareCompatibility && hardwareCompatibility !== 'none' && { hardwareCompatibility }),
@@ -208,7 +209,7 @@ function fingerprintOf(
     computeCapability: host.computeCapability,
     driver: host.driver ?? `CUDA ${host.cuda}`,
     // how a plan was built that came from elsewhere is not known
-    ...(!prebuilt && { tf32: precision === 'tf32' ? ('on' as const) : ('off' as const) }),
+    ...(!prebuilt && { tf32: usesTf32(precision, settings) ? ('on' as const) : ('off' as const) }),
     ...(Object.keys(options).length > 0 && { options }),
   }
 }

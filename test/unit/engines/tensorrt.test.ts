@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type BuildJob, buildFault } from '../../../src/engines/tensorrt/build.ts'
 import { summarise } from '../../../src/engines/tensorrt/layers.ts'
-import { planKey } from '../../../src/engines/tensorrt/plan.ts'
+import { planKey, usesTf32 } from '../../../src/engines/tensorrt/plan.ts'
 import { loadFault } from '../../../src/engines/tensorrt/session.ts'
 import { type Host, obstacle } from '../../../src/engines/tensorrt/workers.ts'
 
@@ -21,6 +21,7 @@ describe('the key of a plan', () => {
       planKey(job, 'b', host),
       planKey({ ...job, precision: 'fp32' }, 'a', host),
       planKey({ ...job, optimizationLevel: 5 }, 'a', host),
+      planKey({ ...job, tf32: true }, 'a', host),
       planKey({ ...job, unfused: 'outputs' }, 'a', host),
       planKey({ ...job, shape: [1, 3, 8, 8] }, 'a', host),
       planKey(job, 'a', { ...host, tensorrt: '10.7.0' }),
@@ -37,6 +38,13 @@ describe('the key of a plan', () => {
     const weak: BuildJob = { ...job, typing: 'weak', precision: 'int8' }
     expect(planKey(weak, 'a', host, 'scenes')).not.toBe(planKey(weak, 'a', host, 'others'))
   })
+})
+
+test('TF32 is never on in fp32, and in reduced precisions where it is allowed', () => {
+  const among = (settings: { allowTf32?: boolean }) =>
+    (['fp32', 'tf32', 'fp16', 'bf16', 'int8', 'fp8'] as const).filter(each => usesTf32(each, settings))
+  expect(among({})).toEqual(['tf32'])
+  expect(among({ allowTf32: true })).toEqual(['tf32', 'fp16', 'bf16', 'int8', 'fp8'])
 })
 
 describe('what the inspector tells', () => {
