@@ -11,14 +11,22 @@ function text(file) {
   return found === undefined ? '' : readFileSync(join(found, file), 'utf8')
 }
 const lines = file => text(file).split('\n')
-const rows = file =>
-  lines(`figures/${file}`).flatMap(line => {
-    try {
-      return [JSON.parse(line)]
-    } catch {
-      return []
-    }
+/** The rows of all folders; of rows with one key the last. */
+function rows(file, keyOf = (_row, i) => i) {
+  const all = folders.flatMap(folder => {
+    const path = join(folder, 'figures', file)
+    return existsSync(path) ? readFileSync(path, 'utf8').split('\n').flatMap(parsed) : []
   })
+  return [...new Map(all.map((row, i) => [keyOf(row, i), row])).values()]
+}
+/** None of a line that was cut off. */
+function parsed(line) {
+  try {
+    return [JSON.parse(line)]
+  } catch {
+    return []
+  }
+}
 const figure = (value, digits = 3) =>
   typeof value === 'number'
     ? Math.abs(value) >= 1e-3 || value === 0
@@ -103,10 +111,10 @@ function machine() {
 }
 
 function precisions() {
-  const seen = new Map(rows('precisions.jsonl').map(row => [`${row.precision} ${row.scene}`, row]))
+  const seen = rows('precisions.jsonl', row => `${row.precision} ${row.scene}`)
   return table(
     ['precision', 'scene', 'verdict', 'absRel', 'RMSE m', 'p99Rel', 'build s', 'plan MB', 'layers'],
-    [...seen.values()].map(row => [
+    seen.map(row => [
       ...[row.precision, row.scene, row.pass ? 'pass' : row.reason],
       ...[row.absRel, row.rmse, row.p99Rel, row.buildSeconds, row.bytes / 1e6].map(value => figure(value)),
       row.layers,
@@ -147,7 +155,7 @@ function timing() {
         'as called ms',
         'PyTorch unheld ms',
       ],
-      rows('timing.jsonl')
+      rows('timing.jsonl', row => row.how)
         .filter(({ how }) => how)
         .map(({ ours, theirs, ...rest }) => ({ ...rest, ours: quickest(ours), theirs: quickest(theirs) }))
         .map(({ how, ours, theirs, apart }) => [
@@ -158,7 +166,7 @@ function timing() {
     ),
     ...table(
       ['copies', 'none', 'in', 'out', 'both'],
-      rows('transfers.jsonl').map(row => [
+      rows('transfers.jsonl', () => 0).map(row => [
         'median ms',
         ...['bare', 'into', 'out', 'both'].map(key => figure(row[key].median, 4)),
       ]),
@@ -169,7 +177,9 @@ function timing() {
 function networks() {
   return table(
     ['network', 'run', 'expected', 'came out', 'absRel of the corners'],
-    rows('networks.jsonl').map(({ name, run, told }) => [
+    rows('networks.jsonl', ({ name, run: { precision, fusion, recipes } }) =>
+      JSON.stringify([name, precision, fusion, recipes]),
+    ).map(({ name, run, told }) => [
       name,
       `${run.precision}${run.fusion === 'off' ? ' unfused' : ''}${run.recipes ? ` ${JSON.stringify(run.recipes)}` : ''}`,
       run.pass ? 'passes' : run.cause,
@@ -181,22 +191,85 @@ function networks() {
   )
 }
 
-const errors = () => rows('errors.jsonl').flatMap(said => block(said.split('\n').slice(0, 6).join('\n')))
+const errors = () =>
+  rows('errors.jsonl', said => clean(said)).flatMap(said => block(said.split('\n').slice(0, 6).join('\n')))
 const gateEnd = name => block(lines(`${name}.log`).slice(-25).join('\n'))
 const weak = () =>
   table(
     ['precision', 'layers kept FP32', 'verdict', 'build s', 'plan MB'],
-    rows('weak.jsonl').map(row => [
+    rows('weak.jsonl', ({ precision, engine }) => `${precision} ${engine}`).map(row => [
       ...[row.precision, row.engine === 'kept' ? 'all' : 'none', row.pass ? 'pass' : row.reason],
       ...[figure(row.plan.buildSeconds), figure(row.plan.bytes / 1e6)],
     ]),
   )
+
+/** What is not int8 or fp8 in FP16, or in FP32; the worst of the scenes. */
+function quantised() {
+  const all = rows('quantised.jsonl', ({ name, precision, scene }) => `${name} ${precision} ${scene}`)
+  const kinds = [...new Set(all.map(({ name, precision }) => `${precision}: ${name}`))]
+  return table(
+    ['', 'scenes that pass', 'worst absRel', 'graph ms', 'plan MB', 'layers', 'build s'],
+    kinds.map(kind => {
+      const mine = all.filter(({ name, precision }) => `${precision}: ${name}` === kind)
+      const judged = mine.filter(({ scene }) => scene)
+      const { bytes, layers, buildSeconds } = judged[0]
+      return [
+        ...[kind, `${judged.filter(({ pass }) => pass).length} of ${judged.length}`],
+        figure(Math.max(...judged.map(({ absRel }) => absRel))),
+        figure(mine.find(row => row.graphMilliseconds)?.graphMilliseconds),
+        ...[figure(bytes / 1e6), layers, figure(buildSeconds)],
+      ]
+    }),
+  )
+}
+
+function budget() {
+  const [{ verdict } = {}] = rows('budget.jsonl').filter(row => row.verdict)
+  return table(
+    ['limit', 'allowed', 'measured', ''],
+    (verdict?.findings ?? []).map(({ name, stated, value, type }) => [name, stated, figure(value, 4), type]),
+  )
+}
+
+function mends() {
+  const used = point => {
+    const share = 100 * Number(point?.worst?.used)
+    return Number.isNaN(share) ? '' : Number.isFinite(share) ? `${figure(share)} %` : '∞'
+  }
+  const latency = point => (point?.latency === undefined ? '' : figure(point.latency))
+  return table(
+    [
+      'network',
+      'came out',
+      'all in fp16',
+      'mended',
+      'all in FP32',
+      'nodes in FP32',
+      'ms: fp16',
+      'mended',
+      'FP32',
+      'builds',
+      'seconds',
+    ],
+    rows('mend.jsonl', ({ name }) => name).map(row => [
+      ...[row.name, row.error ? `error: ${clean(row.error).slice(0, 200)}` : row.type],
+      ...[used(row.low), used(row.mended), used(row.fp32)],
+      row.mended ? `${row.mended.nodes}${row.mended.sums ? `, ${row.mended.sums} summed` : ''}` : '',
+      ...[latency(row.low), latency(row.mended), latency(row.fp32)],
+      row.confirmation ? `${row.confirmation.builds.sets} + ${row.confirmation.builds.ends}` : '',
+      figure(row.seconds),
+    ]),
+  )
+}
 
 const sections = [
   ['Precisions against the goldens', 'precisions', precisions],
   ['Latency beside a separate loop of CUDA events', 'timing', timing],
   ['Attribution', 'fusion', attribution],
   ['Trap networks', 'networks', networks],
+  ['int8 and fp8 with a rest', 'quantised', quantised],
+  ['mend', 'mend', mends],
+  ['A budget', 'budget', budget],
   ['Errors', 'errors', errors],
   ['Plans', 'plans', () => []],
   ['Weak typing', 'weak', weak],
