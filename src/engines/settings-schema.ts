@@ -19,7 +19,7 @@ const own = {
     typing: { enum: ['strong', 'weak'] },
     optimizationLevel: { type: 'integer', minimum: 0, maximum: 5 },
     workspaceMiB: { type: 'integer', minimum: 1 },
-    timingCache: text,
+    timingCache: { anyOf: [text, { const: false }] },
     allowTf32: flag,
     strictNans: flag,
     fp32Layers: { type: 'array', items: text, minItems: 1 },

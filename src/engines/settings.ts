@@ -32,8 +32,11 @@ export interface TensorrtSettings extends Common {
   optimizationLevel?: number
   /** Most scratch memory that a layer may take, in MiB; by default all of the GPU. */
   workspaceMiB?: number
-  /** File that keeps the timings of kernels between builds, so that a rebuild chooses the same ones. */
-  timingCache?: string
+  /**
+   * File that keeps the timings of kernels between builds: they take less time, and choose alike. By default one for each
+   * GPU and TensorRT beside the plans; `false`: every build times kernels anew.
+   */
+  timingCache?: string | false
   /**
    * Allows TF32 kernels in networks of reduced precisions; in `fp32` never. Values of FP16 and BF16 have no more bits than
    * TF32, so their products are exact in it and summed in FP32. What a recipe keeps in FP32 is computed in TF32 then.

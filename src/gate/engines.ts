@@ -72,7 +72,7 @@ function settled(settings: EngineSettings, root: string, where: string): EngineS
   return {
     ...settings,
     ...(python !== undefined && { python: lookedUp(python, root) }),
-    ...(timingCache !== undefined && { timingCache: resolve(root, timingCache) }),
+    ...(typeof timingCache === 'string' && { timingCache: resolve(root, timingCache) }),
     ...(settings.plan !== undefined && plans(settings, settings.plan, root, where)),
   }
 }

@@ -2,12 +2,12 @@ import { defineConfig } from 'depthgate/config'
 
 /** As the tests beside this file, whose plans it shares. */
 const optimizationLevel = Number(process.env.DEPTHGATE_LEVEL ?? 1)
-const timingCache = process.env.DEPTHGATE_GPU_TIMINGS ?? '.depthgate/timings.bin'
+const timingCache = process.env.DEPTHGATE_GPU_TIMINGS
 
 /** The bundled network on a GPU host, for `depthgate gate --config` and `depthgate bench --config`. */
 export default defineConfig({
   engines: {
-    trt: { engine: 'tensorrt', optimizationLevel, timingCache },
+    trt: { engine: 'tensorrt', optimizationLevel, ...(timingCache && { timingCache }) },
     'trt-weak': { engine: 'tensorrt', optimizationLevel, typing: 'weak', precisions: ['fp16', 'int8'] },
     'ort-cuda': {
       engine: 'onnxruntime',

@@ -13,7 +13,8 @@ export const trt: TensorrtSettings = {
   engine: 'tensorrt',
   python,
   optimizationLevel: Number(process.env.DEPTHGATE_LEVEL ?? 1),
-  timingCache: process.env.DEPTHGATE_GPU_TIMINGS ?? '.depthgate/timings.bin',
+  // one for the projects of all tests
+  ...(process.env.DEPTHGATE_GPU_TIMINGS && { timingCache: process.env.DEPTHGATE_GPU_TIMINGS }),
 }
 
 export const scenes = ['room', 'street', 'chelsea']

@@ -25,6 +25,8 @@ export interface BuildJob {
   optimizationLevel?: number
   workspaceMiB?: number
   timingCache?: string
+  /** A file of timings that does not fit is begun anew instead of refused. */
+  renewTimings?: boolean
   fp32Layers?: readonly string[]
   strictNans?: boolean
   versionCompatible?: boolean

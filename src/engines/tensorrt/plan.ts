@@ -67,7 +67,11 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
       const made = readEntry(path)
       if (made) return { ...made, path, fresh: false }
       try {
-        return { ...(await make(job, request, settings, path)), path, fresh: true }
+        return {
+          ...(await make(withTimings(job, settings, path, host), request, settings, path)),
+          path,
+          fresh: true,
+        }
       } catch (thrown) {
         if (thrown instanceof DepthgateError) failed.set(attempt, thrown)
         throw thrown
@@ -80,10 +84,9 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
 /** Everything that changes the plan. */
 export function planKey(job: BuildJob, onnxHash: string, host: Host, calibration?: string): string {
   const { onnx: _, ...options } = job
-  const { tensorrt, driver, cuda, gpu, computeCapability } = host
   return sha256(
     stableJson({
-      ...{ recipe, onnxHash, options, tensorrt, driver, cuda, gpu, computeCapability },
+      ...{ recipe, onnxHash, options, ...platformOf(host) },
       ...(job.typing === 'weak' && job.precision === 'int8' && { calibration }),
     }),
   )
@@ -109,12 +112,28 @@ function jobOf(request: EngineRequest, settings: TensorrtSettings): BuildJob {
     ...(request.shape && { shape: request.shape }),
     ...(optimizationLevel !== undefined && { optimizationLevel }),
     ...(workspaceMiB !== undefined && { workspaceMiB }),
-    ...(timingCache !== undefined && { timingCache }),
+    ...(typeof timingCache === 'string' && { timingCache }),
     ...(fp32Layers && { fp32Layers }),
     ...(strictNans && { strictNans }),
     ...(versionCompatible && { versionCompatible }),
     ...(hardwareCompatibility && hardwareCompatibility !== 'none' && { hardwareCompatibility }),
   }
+}
+
+/** The job with the timings that all plans of a GPU and TensorRT share, where the settings name no others. */
+export function withTimings(
+  job: BuildJob,
+  { timingCache }: Pick<TensorrtSettings, 'timingCache'>,
+  plan: string,
+  host: Host,
+): BuildJob {
+  if (timingCache !== undefined) return job
+  const name = `timings-${sha256(stableJson(platformOf(host))).slice(0, 16)}.bin`
+  return { ...job, timingCache: join(dirname(plan), name), renewTimings: true }
+}
+
+function platformOf({ tensorrt, driver, cuda, gpu, computeCapability }: Host) {
+  return { tensorrt, driver, cuda, gpu, computeCapability }
 }
 
 async function make(

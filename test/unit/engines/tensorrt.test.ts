@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type BuildJob, buildFault } from '../../../src/engines/tensorrt/build.ts'
 import { summarise } from '../../../src/engines/tensorrt/layers.ts'
-import { planKey, usesTf32 } from '../../../src/engines/tensorrt/plan.ts'
+import { planKey, usesTf32, withTimings } from '../../../src/engines/tensorrt/plan.ts'
 import { loadFault } from '../../../src/engines/tensorrt/session.ts'
 import { type Host, obstacle } from '../../../src/engines/tensorrt/workers.ts'
 
@@ -38,6 +38,15 @@ describe('the key of a plan', () => {
     const weak: BuildJob = { ...job, typing: 'weak', precision: 'int8' }
     expect(planKey(weak, 'a', host, 'scenes')).not.toBe(planKey(weak, 'a', host, 'others'))
   })
+})
+
+test('timings of kernels lie beside the plans, a file for each GPU and TensorRT, unless others or none are asked for', () => {
+  const file = (on: Partial<Host>) =>
+    withTimings(job, {}, '/cache/plans/a.plan', { ...host, ...on }).timingCache
+  expect(file({})).toMatch(/^\/cache\/plans\/timings-[0-9a-f]{16}\.bin$/)
+  expect(new Set([file({}), file({ gpu: 'NVIDIA H100' }), file({ tensorrt: '10.7.0' })]).size).toBe(3)
+  for (const timingCache of ['/named.bin', false] as const)
+    expect(withTimings(job, { timingCache }, '/cache/plans/a.plan', host)).toBe(job)
 })
 
 test('TF32 is never on in fp32, and in reduced precisions where it is allowed', () => {

@@ -287,7 +287,11 @@ def _load_timings(config, request):
             with open(path, "rb") as file:
                 data = file.read()
         cache = config.create_timing_cache(data)
-        if cache is None or not config.set_timing_cache(cache, False):
+        fits = cache is not None and config.set_timing_cache(cache, False)
+        if not fits and request.get("renewTimings"):
+            cache = config.create_timing_cache(b"")
+            fits = config.set_timing_cache(cache, False)
+        if not fits:
             raise Refused("timing-cache", f"{path}: was made by another TensorRT or for another GPU. Remove it, or name another")
     return cache
 
