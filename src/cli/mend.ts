@@ -9,7 +9,7 @@ import { type Foreign, modelOptArguments, trtexecArguments } from '../explain/fo
 import { guideOf } from '../explain/guide.ts'
 import { type Mending, mend as mending } from '../explain/mend.ts'
 import { mendOn } from '../explain/mend-on.ts'
-import { planOf } from '../explain/plan-of.ts'
+import { chosenUnit, planOf } from '../explain/plan-of.ts'
 import { Stopped } from '../explain/trials.ts'
 import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
@@ -117,8 +117,9 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       if (!stop.signal.aborted) await releaseEngines()
     }
     const plan = found.type === 'mended' ? planOf(question, variants, found, margin) : undefined
-    // the units hold nodes of the graph; the plan tells the same
-    if (values.json) console.log(honestJson({ ...found, chosen: undefined, ...(plan && { plan }) }))
+    // units hold nodes of the graph, which are nothing to print
+    const chosen = 'chosen' in found ? { chosen: found.chosen.map(chosenUnit) } : {}
+    if (values.json) console.log(honestJson({ ...found, ...chosen, ...(plan && { plan }) }))
     else console.log(mendText(model.name, precision, margin, found).join('\n'))
     if (found.type === 'mended') await keep(question, variants, found, plan!, planFile, margin, values)
     // builds were spent on it, whatever came of the sets

@@ -11,16 +11,11 @@ import { type NetworkNode, networkOf } from './network.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
 import { Stopped, Trials } from './trials.ts'
-import type { Unit } from './units.ts'
+import { type ToldUnit, toldUnit, type Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
 /** What a unit does to the network's output, in shares of the limit that is used most. */
-export interface UnitCost {
-  /** Places of its nodes. */
-  nodes: string[]
-  label: string
-  module?: string
-  operator: string
+export interface UnitCost extends ToldUnit {
   /** It alone in the format, the rest in FP32; the units of a group that was not halved further share it. */
   alone: number
   /** Units that share `alone`; 1 where it was measured by itself. */
@@ -139,13 +134,8 @@ function unitCosts(units: readonly Unit[], { groups }: Sensitivity): UnitCost[] 
   return groups
     .flatMap(({ units: members, used }) =>
       members.map(index => {
-        const { nodes, label, module, operator } = units[index]!
-        return {
-          nodes: nodes.map(({ id }) => id),
-          label,
-          ...(module !== undefined && { module }),
-          ...{ operator, alone: used, sharedBy: members.length },
-        }
+        const unit = units[index]!
+        return { ...toldUnit(unit, unit.nodes), alone: used, sharedBy: members.length }
       }),
     )
     .sort((a, b) => order(b) - order(a) || a.sharedBy - b.sharedBy)

@@ -113,8 +113,9 @@ export async function mendOn(
     const chosen = chosenOf(known, levels, costs)
     return { type: 'mended', mended, chosen, ...(cheaper && { cheaper }), ...rest() }
   }
-  const { levels, point: reached } = sets[settled.best] ?? { levels: full, point: point(full, targetFull) }
-  return { type: 'unconfirmed', best: reached, chosen: chosenOf(known, levels, costs), ...rest() }
+  const best = sets[settled.best]
+  const chosen = best ? chosenOf(known, best.levels, costs) : []
+  return { type: 'unconfirmed', best: best?.point ?? point(full, targetFull), chosen, ...rest() }
 
   function attempts(): Attempt[] {
     return sets.map(({ point: { cost, worst } }) => ({ used: worst.used, cost }))

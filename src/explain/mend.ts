@@ -75,7 +75,7 @@ export type Mending = {
       /** Of the two that pass the one that takes less time on the target; only where both were timed there. */
       cheaper?: 'mended' | 'fp32'
     }
-  /** No set that was built passes; `best` came nearest. */
+  /** No set that was built passes; `best`, of `chosen`, came nearest. Where none was left to build it is FP32, and nothing is chosen. */
   | { type: 'unconfirmed'; low: Point; best: Point; chosen: MendedUnit[]; frontier?: Point[] }
 )
 

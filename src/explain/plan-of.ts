@@ -4,7 +4,7 @@ import { hashOnnx } from '../onnx/hash.ts'
 import type { Question } from './evaluator.ts'
 import { nodesAt } from './levels.ts'
 import type { MendedUnit, Mending, Point } from './mend.ts'
-import type { Unit } from './units.ts'
+import { type ToldUnit, toldUnit, type Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
 /** What mend found, as the file that the config takes. Pure but for the hash of the ONNX. */
@@ -50,7 +50,7 @@ function nodesOf({ unit, level, alone, sharedBy, cost }: MendedUnit): PlannedNod
     ...(node.name !== '' && { name: node.name }),
     operator: node.opType,
     writes: node.output.find(name => name !== '') ?? '',
-    in: inText(unit, level),
+    in: formatAt(unit, level),
     reason:
       index === 0
         ? `${told}alone in the precision it uses ${used}; ${rounded(cost * 100)} % of what FP32 costs`
@@ -58,7 +58,14 @@ function nodesOf({ unit, level, alone, sharedBy, cost }: MendedUnit): PlannedNod
   }))
 }
 
-function inText({ quantized }: Unit, level: MendedUnit['level']): PlannedNode['in'] {
+/** What a plan lists, as data: what each unit costs in figures and not in a reason. */
+type ChosenUnit = ToldUnit & Pick<PlannedNode, 'in'> & Omit<MendedUnit, 'unit' | 'level'>
+
+export function chosenUnit({ unit, level, ...figures }: MendedUnit): ChosenUnit {
+  return { ...toldUnit(unit, nodesAt(unit, level)), in: formatAt(unit, level), ...figures }
+}
+
+export function formatAt({ quantized }: Unit, level: MendedUnit['level']): PlannedNode['in'] {
   if (level === 'sum') return 'fp32 sums'
   return level === 'rest' && quantized ? quantized.rest : 'fp32'
 }

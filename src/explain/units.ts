@@ -18,6 +18,20 @@ export interface Unit {
   quantized?: { rest: Rest }
 }
 
+/** A unit as it is told. */
+export interface ToldUnit {
+  /** Places of its nodes. */
+  nodes: string[]
+  label: string
+  module?: string
+  operator: string
+}
+
+/** @param nodes of the unit, those that are meant */
+export function toldUnit({ label, module, operator }: Unit, nodes: readonly PlacedNode[]): ToldUnit {
+  return { nodes: nodes.map(({ id }) => id), label, ...(module !== undefined && { module }), operator }
+}
+
 /** The level between the format and FP32, where a unit has one. */
 export function between({ sums, quantized }: Unit): 'sum' | 'rest' | undefined {
   if (sums) return 'sum'

@@ -1,5 +1,6 @@
 import colors from 'picocolors'
 import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
+import { formatAt } from '../explain/plan-of.ts'
 import { chart } from './chart.ts'
 import { costText, nameOf, shortened } from './explain-text.ts'
 import { table } from './table.ts'
@@ -41,20 +42,28 @@ export function mendText(model: string, precision: string, margin: number, found
         '',
         ...trials,
       ]
-    case 'unconfirmed':
+    case 'unconfirmed': {
+      // without a set that was built the best is FP32 itself
+      const built = found.chosen.length > 0
       return [
         colors.red(`${model} at ${precision}: no set of nodes was confirmed`),
         colors.red(`to keep ${wanted}.`),
-        ...(found.best.nodes === 0 || found.best.cost < 1
-          ? [`The best reached, with ${chosenText(found.best)}:`, worstText(found.best.worst)]
-          : []),
+        ...(built ? [`The best reached, with ${chosenText(found.best)}:`, worstText(found.best.worst)] : []),
         'FP32 as a whole keeps it. Ask for less of a margin, widen that limit,',
         'or name another guide',
         '',
-        ...pointTable(precision, [['best', found.best]], found),
+        ...pointTable(precision, built ? [['best', found.best]] : [], found),
         '',
+        ...(built
+          ? [
+              colors.yellow('the best set, which was NOT confirmed: no plan is written'),
+              ...chosenTable(precision, found.chosen),
+              '',
+            ]
+          : []),
         ...trials,
       ]
+    }
   }
 }
 
@@ -129,17 +138,12 @@ function chosenTable(precision: string, chosen: readonly MendedUnit[]): string[]
     `#${unit.head.id}`,
     unit.operator,
     shortened(nameOf(unit), 26),
-    inText(unit, level),
+    formatAt(unit, level).replace('fp32', 'FP32'),
     costText({ alone, sharedBy }),
     percent(cost),
   ])
   const head = ['', '', '', 'in', `alone in ${precision}`, 'cost'].map(text => colors.dim(text))
   return table([head, ...rows], ['right', 'left', 'left', 'left', 'right', 'right'])
-}
-
-function inText({ quantized }: MendedUnit['unit'], level: MendedUnit['level']): string {
-  if (level === 'sum') return 'FP32 sums'
-  return level === 'rest' && quantized ? quantized.rest : 'FP32'
 }
 
 /** What has a frontier. */

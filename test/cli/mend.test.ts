@@ -199,12 +199,14 @@ writeFileSync(output, Buffer.from(depth.data.buffer))
     expect(plan.after.used).toBeLessThanOrEqual(0.9)
   })
 
-  test('where no set is confirmed the frontier that was measured for it is written all the same', async () => {
+  test('where no set is confirmed the best one is told node by node, and the frontier is written all the same', async () => {
     const folder = project('benign')
-    // loses as soon as one tensor is of fp16: no set of nodes can pass, FP32 does
+    // loses as soon as one tensor is of fp16, and more with each of them: no set of nodes can pass, FP32 does
     const spoilt = program.replace(
       'writeFileSync(output',
-      "if (readFileSync(onnx).includes('/fp16')) depth.data.forEach((value, i) => { depth.data[i] = 1.5 * value })\nwriteFileSync(output",
+      `const low = readFileSync(onnx, 'latin1').split('/fp16').length - 1
+if (low > 0) depth.data.forEach((value, i) => { depth.data[i] = (1.1 + low / 1e4) * value })
+writeFileSync(output`,
     )
     writeFileSync(join(folder, 'app.mjs'), spoilt)
     writeConfig(folder, {
@@ -223,6 +225,18 @@ writeFileSync(output, Buffer.from(depth.data.buffer))
     const { curve, best } = JSON.parse(readFileSync(join(folder, 'f.json'), 'utf8'))
     expect(curve.length).toBeGreaterThan(2)
     expect(best.worst.used).toBeGreaterThan(0.9)
+
+    // the best set is told node by node, in both forms
+    const told = await depthgate(['mend', 'net', '--guide', 'cpu', '--json'], folder)
+    const { type, chosen, plan } = JSON.parse(told.stdout)
+    expect({ type, plan }).toEqual({ type: 'unconfirmed', plan: undefined })
+    const places = chosen.flatMap(({ nodes }: { nodes: string[] }) => nodes)
+    expect(places.length).toBe(best.nodes + best.sums)
+    expect(chosen[0]).toMatchObject({ in: 'fp32', alone: expect.any(Number), cost: expect.any(Number) })
+    const [, list] = found.stdout.split('the best set, which was NOT confirmed: no plan is written\n')
+    const rows = list!.split('\n').filter(line => / FP32 +[\d.]+ % /.test(line))
+    const heads = chosen.map(({ nodes: [head] }: { nodes: string[] }) => `#${head}`)
+    expect(rows.map(line => line.trim().split(' ')[0])).toEqual(heads)
     expect(existsSync(join(folder, 'precision-plan.json'))).toBe(false)
   })
 

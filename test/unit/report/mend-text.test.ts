@@ -26,6 +26,18 @@ test.each([
   expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80)
 })
 
+test('where no set was left to build nothing is listed as the best', () => {
+  const fp32 = point(3e-5)
+  const found: Mending = {
+    ...{ type: 'unconfirmed', units: 5, trials: { run: 9, remembered: 0 }, low: point(3.57) },
+    ...{ best: fp32, fp32, chosen: [] },
+  }
+  const text = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters).join('\n')
+  expect(text).toContain('no set of nodes was confirmed')
+  expect(text).toContain('all in FP32')
+  expect(text).not.toMatch(/best/i)
+})
+
 test.each([
   ['quicker', 0.0119],
   ['not timed', undefined],
