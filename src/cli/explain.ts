@@ -1,10 +1,8 @@
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
-import { releaseEngines } from '../engines/pool.ts'
 import { explain as explanation } from '../explain/explain.ts'
 import { explainOn } from '../explain/explain-on.ts'
 import { guideOf } from '../explain/guide.ts'
-import { Stopped } from '../explain/trials.ts'
 import { variantsOf } from '../explain/variants.ts'
 import { chosenRecipe } from '../gate/chosen-recipe.ts'
 import { explainHtml } from '../report/explain/explain-html.ts'
@@ -12,7 +10,7 @@ import { explainText } from '../report/explain-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { type Command, countOf, parse, patternOf } from './command.ts'
-import { stopOnSignal } from './interrupt.ts'
+import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { questionOf } from './question.ts'
 
 /** Says where a precision loses. */
@@ -66,26 +64,20 @@ Exit code: 0 told, 2 bad input, 130 stopped.
     const line = trialLine(process.stderr)
     const guide = guideOf(question, recipe, values.guide)
     const variants = variantsOf(question, recipe)
-    try {
+    const found = await unlessStopped(stop.signal, async () => {
       const guided = await explanation(guide?.question ?? question, guide?.variants ?? variants, {
         trials: budget,
-        signal: stop.signal,
         onTrial: line.show,
         onTensors: line.tensors,
         ...(nodes && { nodes }),
       })
       line.hide()
-      const found = guide ? await explainOn(question, variants, guided, stop.signal) : guided
-      if (values.html !== undefined) writeWhole(values.html, explainHtml(found))
-      console.log(values.json ? honestJson(found) : explainText(found, top).join('\n'))
-      if (values.html !== undefined && !values.json) console.log(`\npage: ${fromHere(values.html)}`)
-      return 0
-    } catch (thrown) {
-      line.hide()
-      if (thrown instanceof Stopped) return stop.exitCode ?? 130
-      throw thrown
-    } finally {
-      if (!stop.signal.aborted) await releaseEngines()
-    }
+      return guide ? explainOn(question, variants, guided) : guided
+    }).finally(line.hide)
+    if (!found) return stop.exitCode!
+    if (values.html !== undefined) writeWhole(values.html, explainHtml(found))
+    console.log(values.json ? honestJson(found) : explainText(found, top).join('\n'))
+    if (values.html !== undefined && !values.json) console.log(`\npage: ${fromHere(values.html)}`)
+    return 0
   },
 }

@@ -1,3 +1,6 @@
+import { releaseEngines } from '../engines/pool.ts'
+import { stopped } from '../gate/lanes.ts'
+
 /** What the shell expects of a process that a signal stopped: 128 and the signal's number. */
 const codes = { SIGINT: 130, SIGTERM: 143 } as const
 
@@ -21,5 +24,22 @@ export function stopOnSignal(kept = 'what was run is reported as partial'): {
     get exitCode() {
       return exitCode
     },
+  }
+}
+
+/** What a search comes to; undefined once a signal came. What is under way then, such as a build, ends with this process. */
+export async function unlessStopped<Result>(
+  signal: AbortSignal,
+  search: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await Promise.race([search(), stopped(signal)])
+  } catch (thrown) {
+    // Ctrl-C reaches programs that are run too
+    if (signal.aborted) return undefined
+    throw thrown
+  } finally {
+    // an engine that is still at work cannot be released
+    if (!signal.aborted) await releaseEngines()
   }
 }

@@ -3,14 +3,12 @@ import { join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
-import { releaseEngines } from '../engines/pool.ts'
 import type { Question } from '../explain/evaluator.ts'
 import { type Foreign, modelOptArguments, trtexecArguments } from '../explain/foreign.ts'
 import { guideOf } from '../explain/guide.ts'
 import { type Mending, mend as mending } from '../explain/mend.ts'
 import { mendOn } from '../explain/mend-on.ts'
 import { chosenUnit, planOf } from '../explain/plan-of.ts'
-import { Stopped } from '../explain/trials.ts'
 import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
 import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
@@ -19,7 +17,7 @@ import { frontierChart, mendText } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { type Command, countOf, numberOf, parse } from './command.ts'
-import { stopOnSignal } from './interrupt.ts'
+import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { questionOf } from './question.ts'
 
 const options = {
@@ -95,7 +93,6 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     const guide = guideOf(question, recipe, values.guide)
     const settings = {
       margin,
-      signal: stop.signal,
       onTrial: line.show,
       ...(values.trials !== undefined && { splits: countOf('--trials', values.trials) >> 1 }),
       ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
@@ -104,18 +101,10 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       console.error(
         `note: --frontier is measured on ${question.engine}: ${settings.frontier! - 2} builds more`,
       )
-    let found: Mending
-    try {
-      found = guide
-        ? await mendOn(question, variants, guide, settings)
-        : await mending(question, variants, settings)
-    } catch (thrown) {
-      if (thrown instanceof Stopped) return stop.exitCode ?? 130
-      throw thrown
-    } finally {
-      line.hide()
-      if (!stop.signal.aborted) await releaseEngines()
-    }
+    const found = await unlessStopped(stop.signal, () =>
+      guide ? mendOn(question, variants, guide, settings) : mending(question, variants, settings),
+    ).finally(line.hide)
+    if (!found) return stop.exitCode!
     const plan = found.type === 'mended' ? planOf(question, variants, found, margin) : undefined
     // units hold nodes of the graph, which are nothing to print
     const chosen = 'chosen' in found ? { chosen: found.chosen.map(chosenUnit) } : {}

@@ -6,7 +6,6 @@ import type { Explanation } from './explain.ts'
 import type { LayerMap } from './layer-map.ts'
 import { lookAt, probedOf, tapsOf, within } from './look.ts'
 import { profiled } from './target.ts'
-import { unlessStopped } from './trials.ts'
 import type { Variants } from './variants.ts'
 
 /**
@@ -18,12 +17,11 @@ export async function explainOn(
   question: Question,
   variants: Variants,
   found: Explanation,
-  signal?: AbortSignal,
 ): Promise<Explanation> {
   const notes: string[] = []
   const attempt = async <Result>(what: string, get: () => Promise<Result>): Promise<Result | undefined> => {
     try {
-      return await unlessStopped(signal, get)
+      return await get()
     } catch (thrown) {
       // an engine that is not there at all is not what was asked about
       if (!(thrown instanceof DepthgateError) || thrown.code === 'engine-missing') throw thrown

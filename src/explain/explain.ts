@@ -10,7 +10,7 @@ import { cutBetweenModules } from './modules.ts'
 import { type NetworkNode, networkOf } from './network.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
-import { Stopped, Trials } from './trials.ts'
+import { Trials } from './trials.ts'
 import { type ToldUnit, toldUnit, type Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
@@ -59,7 +59,6 @@ export interface ExplainOptions {
   trials?: number
   /** Units that are put into FP32 alone. */
   top?: number
-  signal?: AbortSignal
   onTrial?: (worst: Worst, run: number) => void
   /** How far the look at tensors is. */
   onTensors?: (progress: TapProgress) => void
@@ -69,7 +68,7 @@ export interface ExplainOptions {
 export async function explain(
   question: Question,
   variants: Variants,
-  { trials: budget = 48, top = 5, nodes: wanted, onTensors = () => {}, ...options }: ExplainOptions = {},
+  { trials: budget = 48, top = 5, nodes: wanted, onTensors, ...options }: ExplainOptions = {},
 ): Promise<Explanation> {
   const { model, onnx, precision, engine, scenes } = question
   const units = variants.units()
@@ -78,11 +77,7 @@ export async function explain(
   const places = new Set(chosen.flatMap(unit => units[unit]!.nodes.map(({ id }) => id)))
   const probe = await variants.probe()
   const looked = { ...probe, nodes: probe.nodes.filter(({ placed }) => places.has(placed.id)) }
-  const onBatch = (progress: TapProgress) => {
-    if (options.signal?.aborted) throw new Stopped()
-    onTensors(progress)
-  }
-  const nodes = await nodeErrors(looked, inputs, onnx, { onBatch })
+  const nodes = await nodeErrors(looked, inputs, onnx, onTensors && { onBatch: onTensors })
   const network = networkOf(readModel(onnx).graph!, new Set(nodes.map(({ id }) => id)), onnx)
   const trials = await Trials.open(question, units, variants, options)
   const fp32 = await trials.worst(everywhere(units, 'full'))

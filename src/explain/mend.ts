@@ -86,7 +86,6 @@ export interface MendOptions {
   splits?: number
   /** Points between all in the format and all in FP32 to measure besides. */
   frontier?: number
-  signal?: AbortSignal
   onTrial?: (worst: Worst, run: number) => void
 }
 

@@ -17,7 +17,7 @@ import { type LayerMap, layerMap, nodeTimes } from './layer-map.ts'
 import { Ledger } from './ledger.ts'
 import { everywhere, isFull, type Levels, levelsText, recipeFor } from './levels.ts'
 import { servedPlaces } from './served.ts'
-import { ledgerFile, type TrialOptions, unlessStopped } from './trials.ts'
+import { ledgerFile, type TrialOptions } from './trials.ts'
 import type { Unit } from './units.ts'
 import type { Recipe, Variants } from './variants.ts'
 
@@ -115,7 +115,6 @@ export class Target {
     end: boolean,
     isTimed: (loaded: Engine) => boolean = () => false,
   ): Promise<Measured> {
-    const { signal, onTrial } = this.#options
     const found: Omit<Measured, 'trial'> = {}
     const recipe = isFull(levels) ? 'fp32' : recipeFor(this.#units, levels, this.#variants.base)
     const look: Look = async (loaded, onnx) => {
@@ -136,8 +135,8 @@ export class Target {
           found.times = Object.fromEntries(nodeTimes(map, this.#options.weightOf))
         })
     }
-    const trial = await unlessStopped(signal, () => this.#kept(recipe, look))
-    onTrial?.(worstOfTrial(trial), ++this.#run)
+    const trial = await this.#kept(recipe, look)
+    this.#options.onTrial?.(worstOfTrial(trial), ++this.#run)
     return { trial, ...found }
   }
 

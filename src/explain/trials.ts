@@ -16,27 +16,10 @@ import { isFull, type Levels, levelsText, recipeFor } from './levels.ts'
 import type { Unit } from './units.ts'
 import type { Recipe, Variants } from './variants.ts'
 
-/** Thrown between two trials once a signal came; all that was tried is kept. */
-export class Stopped extends Error {}
-
-/** Runs what may take minutes, unless a signal came; of what a signal broke off, as programs do that Ctrl-C reaches too, it is told. */
-export async function unlessStopped<Result>(
-  signal: AbortSignal | undefined,
-  run: () => Promise<Result>,
-): Promise<Result> {
-  if (signal?.aborted) throw new Stopped()
-  try {
-    return await run()
-  } catch (thrown) {
-    throw signal?.aborted ? new Stopped() : thrown
-  }
-}
-
 /** Raised when the same question would be answered otherwise, by a fix of depthgate: old ledgers are then left alone. */
 const edition = 2
 
 export interface TrialOptions {
-  signal?: AbortSignal
   onTrial?: (worst: Worst, run: number) => void
 }
 
@@ -47,7 +30,6 @@ export class Trials {
   readonly #evaluator: Evaluator
   readonly #asked = new Set<string>()
   readonly #ledger: Ledger
-  readonly #signal: AbortSignal | undefined
   readonly #onTrial: (worst: Worst, run: number) => void
   /** Trials that were run now, and that an earlier run had made. */
   run = 0
@@ -58,13 +40,12 @@ export class Trials {
     base: Recipe,
     evaluator: Evaluator,
     ledger: Ledger,
-    { signal, onTrial = () => {} }: TrialOptions,
+    { onTrial = () => {} }: TrialOptions,
   ) {
     this.units = units
     this.#base = base
     this.#evaluator = evaluator
     this.#ledger = ledger
-    this.#signal = signal
     this.#onTrial = onTrial
   }
 
@@ -89,7 +70,7 @@ export class Trials {
       return known
     }
     const recipe = isFull(levels) ? 'fp32' : recipeFor(this.units, levels, this.#base)
-    const trial = await unlessStopped(this.#signal, () => this.#evaluator.evaluate(recipe))
+    const trial = await this.#evaluator.evaluate(recipe)
     this.#ledger.set(key, trial)
     this.#asked.add(key)
     this.run++

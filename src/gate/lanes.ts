@@ -36,7 +36,8 @@ export async function* inLanes<T, R>(
   }
 }
 
-function stopped(signal: AbortSignal | undefined): Promise<undefined> {
+/** Resolves when `signal` aborts. */
+export function stopped(signal: AbortSignal | undefined): Promise<undefined> {
   return new Promise(resolve => {
     if (signal?.aborted) resolve(undefined)
     signal?.addEventListener('abort', () => resolve(undefined), { once: true })

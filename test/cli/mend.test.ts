@@ -3,7 +3,8 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import ndarray from 'ndarray'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { isRunning } from '../../src/base/processes.ts'
 import { encodeNpy, parseNpy } from '../../src/depth/npy.ts'
 import type { NodeError } from '../../src/explain/node-errors.ts'
 import { encodeModel, readModel } from '../../src/onnx/model.ts'
@@ -30,6 +31,26 @@ function isNarrow({ stdout }: Ran): void {
   // names of files and lists for other tools are as long as they are
   const lines = stdout.split('\n').filter(line => !/^(plan|trtexec|ModelOpt|ONNX|frontier|page):/.test(line))
   expect(lines.filter(line => [...line].length > 80)).toEqual([])
+}
+
+/** Starts the built command line and signals its whole group, as a terminal does, as soon as `ready`. */
+async function signalled(
+  args: readonly string[],
+  folder: string,
+  ready: () => boolean,
+  signal: NodeJS.Signals = 'SIGINT',
+): Promise<{ code: number | null; words: string }> {
+  const command = [join(repo, 'dist/cli/main.js'), ...args]
+  const child = spawn(process.execPath, command, { cwd: folder, detached: true })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let words = ''
+  child.stderr.on('data', piece => {
+    words += piece
+  })
+  const ended = new Promise<number | null>(done => child.on('close', done))
+  while (child.exitCode === null && !ready()) await setTimeout(5)
+  process.kill(-child.pid!, signal)
+  return { code: await ended, words }
 }
 
 describe('mend', () => {
@@ -147,16 +168,13 @@ describe('mend', () => {
     ['SIGKILL', null],
   ] as const)('after %s the same command goes on', async (signal, code) => {
     const folder = project('large-activations')
-    const child = spawn(process.execPath, [join(repo, 'dist/cli/main.js'), 'mend', 'net'], { cwd: folder })
-    const ended = new Promise<number | null>(done => child.on('close', done))
     const tried = () => {
       const mend = join(folder, '.depthgate/mend')
       const ledger = existsSync(mend) ? readdirSync(mend).find(name => name.endsWith('.jsonl')) : undefined
       return ledger ? readFileSync(join(mend, ledger), 'utf8').split('\n').length - 1 : 0
     }
-    while (tried() < 3 && child.exitCode === null) await setTimeout(5)
-    child.kill(signal)
-    expect(await ended).toBe(code)
+    const stopped = await signalled(['mend', 'net'], folder, () => tried() >= 3, signal)
+    expect(stopped.code, stopped.words).toBe(code)
     expect(existsSync(join(folder, 'precision-plan.json'))).toBe(false)
     const known = tried()
     const again = await depthgate(['mend', 'net'], folder)
@@ -252,23 +270,55 @@ if (text('runs', 'utf8').length === 3) await new Promise(done => setTimeout(done
       engines: { app: engine(['app.mjs', '{onnx}', '{input}', '{output:depth}']) },
       models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['app'] } },
     })
-    const args = [join(repo, 'dist/cli/main.js'), 'mend', 'net', '--within', 'absRel=0.00002']
-    const child = spawn(process.execPath, args, { cwd: folder, detached: true })
-    let words = ''
-    child.stderr.on('data', piece => {
-      words += piece
-    })
-    const ended = new Promise<number | null>(done => child.on('close', done))
+    const args = ['mend', 'net', '--within', 'absRel=0.00002']
     const runs = join(folder, 'runs')
-    while (child.exitCode === null && !(existsSync(runs) && readFileSync(runs).length === 3))
-      await setTimeout(20)
-    // as a terminal does: to the whole group
-    process.kill(-child.pid!, 'SIGINT')
-    expect(await ended, words).toBe(130)
+    const third = () => existsSync(runs) && readFileSync(runs).length === 3
+    const { code, words } = await signalled(args, folder, third)
+    expect(code, words).toBe(130)
     expect(words).toContain('the same command goes on from there')
     expect(words).not.toContain('was ended by')
-    const again = await depthgate(args.slice(1), folder)
+    const again = await depthgate(args, folder)
     expect(again.stdout, again.stderr).toContain('2 known from before')
+  })
+
+  test.each(['mend', 'explain'])('%s: Ctrl-C ends a build on TensorRT at once', async verb => {
+    const folder = project('benign')
+    // answers as the worker does, and builds for ten minutes
+    const python = join(folder, 'python')
+    const worker = `#!/usr/bin/env python3
+import os, sys, time
+sys.path.insert(0, ${JSON.stringify(join(repo, 'src/engines/worker'))})
+from depthgate_worker import server
+
+def hello(request, arrays, progress):
+    facts = {"gpu": "GPU", "computeCapability": "9.0", "cuda": "12.6", "memory": 1, "tensorrt": "10.6.0"}
+    return {**facts, "python": "3", "driver": None, "weakTyping": True}
+
+def build(request, arrays, progress):
+    with open("building.part", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("building.part", "building")
+    time.sleep(600)
+
+server.serve({"hello": hello, "build": build})
+`
+    writeFileSync(python, worker, { mode: 0o755 })
+    writeConfig(folder, {
+      engines: { trt: { engine: 'tensorrt', python } },
+      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['trt'] } },
+    })
+    const building = join(folder, 'building')
+    const { code, words } = await signalled([verb, 'net', '--trials', '8'], folder, () =>
+      existsSync(building),
+    )
+    expect(code, words).toBe(130)
+    expect(words).toContain('the same command goes on from there')
+    const builder = Number(readFileSync(building, 'utf8'))
+    while (isRunning(builder)) await setTimeout(20)
+    // what was tried on the guide
+    const [kept, ...rest] = readdirSync(join(folder, '.depthgate/mend'))
+    expect(readFileSync(join(folder, '.depthgate/mend', kept!), 'utf8')).toContain('"trial":')
+    expect(rest).toEqual([])
   })
 
   test('a program that brings its own network is refused', async () => {
