@@ -7,18 +7,16 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { isRunning } from '../../src/base/processes.ts'
 import { encodeNpy, parseNpy } from '../../src/depth/npy.ts'
 import type { NodeError } from '../../src/explain/node-errors.ts'
+import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { encodeModel, readModel } from '../../src/onnx/model.ts'
 import { depthgate, type Ran } from '../helpers/cli.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
 import { runModel } from '../helpers/graph.ts'
+import { trapProject } from '../helpers/models.ts'
 
 /** A project of one trap network, at fp16. */
-function project(trap: string, more: object = {}): string {
-  const folder = temporaryFolder()
-  cpSync(join(repo, 'fixtures/networks', trap, 'net.onnx'), join(folder, 'net.onnx'))
-  cpSync(join(repo, 'fixtures/networks', trap, 'golden'), join(folder, 'golden'), { recursive: true })
-  config(folder, more)
-  return folder
+function project(trap: string, more: Partial<ModelConfig> = {}): string {
+  return trapProject(trap, { precisions: ['fp16'], ...more })
 }
 
 function config(folder: string, more: object = {}): void {

@@ -1,5 +1,3 @@
-import { cpSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
@@ -10,31 +8,16 @@ import type { Mending, MendOptions } from '../../src/explain/mend.ts'
 import { mendOn } from '../../src/explain/mend-on.ts'
 import { planOf } from '../../src/explain/plan-of.ts'
 import { variantsOf } from '../../src/explain/variants.ts'
-import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
 import type { ReducedRecipe } from '../../src/gate/recipe.ts'
-import type { Tolerance } from '../../src/gate/tolerance.ts'
 import { explainText } from '../../src/report/explain-text.ts'
-import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { trapQuestion as questionOf } from '../helpers/models.ts'
 
 afterAll(releaseEngines)
 
 const margin = 0.1
 /** The engine that is to be confirmed on sums in FP16, as kernels of a GPU may; the guide only rounds. */
 const onTarget: ReducedRecipe = { accumulate: 'fp16' }
-
-function questionOf(trap: string, tolerance?: Tolerance): Question {
-  const folder = temporaryFolder()
-  const from = join(repo, 'fixtures/networks', trap)
-  cpSync(join(from, 'net.onnx'), join(folder, 'net.onnx'))
-  cpSync(join(from, 'golden'), join(folder, 'golden'), { recursive: true })
-  writeConfig(folder, { models: { net: { onnx: 'net.onnx', golden: 'golden' } } })
-  return {
-    model: findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net'),
-    ...{ onnx: join(folder, 'net.onnx'), precision: 'fp16', engine: 'cpu', scenes: ['slopes'] },
-    ...(tolerance && { tolerance }),
-  }
-}
 
 function guided(question: Question, recipe = onTarget, options: Partial<MendOptions> = {}): Promise<Mending> {
   return mendOn(question, variantsOf(question, recipe), guideFor(question, {}), { margin, ...options })
@@ -64,7 +47,9 @@ test('what the guide does not see is learned from the target, and mended within 
 })
 
 test('a tighter tolerance, where rounding and sums both matter', async () => {
-  const found = await guided(questionOf('long-sums', { absRel: 1e-4 }), onTarget, { frontier: 4 })
+  const found = await guided({ ...questionOf('long-sums'), tolerance: { absRel: 1e-4 } }, onTarget, {
+    frontier: 4,
+  })
   if (found.type !== 'mended') throw new Error(found.type)
   expect(found.confirmation!.sets.length).toBeLessThanOrEqual(3)
   expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)

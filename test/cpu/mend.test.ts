@@ -1,36 +1,23 @@
-import { cpSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
-import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
+import { engineEvaluator, worstOfTrial } from '../../src/explain/evaluator.ts'
 import { type Explanation, explain } from '../../src/explain/explain.ts'
 import { trtexecArguments } from '../../src/explain/foreign.ts'
 import { type Level, recipeFor } from '../../src/explain/levels.ts'
 import { type Mending, mend } from '../../src/explain/mend.ts'
 import { planOf } from '../../src/explain/plan-of.ts'
 import { variantsOf } from '../../src/explain/variants.ts'
-import { findModel, loadConfig } from '../../src/gate/config.ts'
-import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
 import type { ReducedRecipe } from '../../src/gate/recipe.ts'
 import { mendText } from '../../src/report/mend-text.ts'
-import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { repo } from '../helpers/files.ts'
+import { trapQuestion as questionOf } from '../helpers/models.ts'
 
 afterAll(releaseEngines)
 
 const networks = join(repo, 'fixtures/networks')
-
-/** A trap under a name that says nothing. */
-function questionOf(trap: string, more: Partial<ModelConfig> = {}): Question {
-  const folder = temporaryFolder()
-  cpSync(join(networks, trap, 'net.onnx'), join(folder, 'net.onnx'))
-  cpSync(join(networks, trap, 'golden'), join(folder, 'golden'), { recursive: true })
-  const { tolerance } = JSON.parse(readFileSync(join(networks, trap, 'case.json'), 'utf8'))
-  const outputs = tolerance && { outputs: { depth: { tolerance } } }
-  writeConfig(folder, { models: { net: { onnx: 'net.onnx', golden: 'golden', ...outputs, ...more } } })
-  const model = findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
-  return { model, onnx: join(folder, 'net.onnx'), precision: 'fp16', engine: 'cpu', scenes: ['slopes'] }
-}
 
 const recipes = JSON.parse(readFileSync(join(networks, 'combination/case.json'), 'utf8')).recipes
 const margin = 0.1

@@ -4,9 +4,8 @@ import ort from 'onnxruntime-node'
 import { afterAll, describe, expect, test } from 'vitest'
 import { DepthgateError } from '../../src/base/errors.ts'
 import { chosenRecipe } from '../../src/gate/chosen-recipe.ts'
-import { findModel, loadConfig, type Model, sceneNames } from '../../src/gate/config.ts'
+import type { Model } from '../../src/gate/config.ts'
 import { inferModel } from '../../src/gate/infer.ts'
-import { judgeInference } from '../../src/gate/judge-scene.ts'
 import { makeQuantized } from '../../src/gate/make-quantized.ts'
 import type { QuantizedRecipe } from '../../src/gate/recipe.ts'
 import { variantFor } from '../../src/gate/variant.ts'
@@ -22,8 +21,9 @@ import {
   type QuantizedOperator,
 } from '../../src/precision/quantize-plan.ts'
 import { checkerFaults, checkerPython } from '../helpers/checker.ts'
-import { repo, temporaryFolder, tinyProject } from '../helpers/files.ts'
-import { modelOf, nodeOf, noise, runModel, type Weight } from '../helpers/graph.ts'
+import { repo, temporaryFolder } from '../helpers/files.ts'
+import { modelOf, nodeOf, noise, runModel, type Weight, noisy as w } from '../helpers/graph.ts'
+import { failures, pocketModel, tinyModel as tiny } from '../helpers/models.ts'
 
 const { FLOAT, FLOAT16, BFLOAT16, INT8 } = TensorProto_DataType
 const folder = temporaryFolder()
@@ -37,16 +37,6 @@ function save(model: ModelProto): ModelProto {
 afterAll(async () => {
   expect(made.length).toBeGreaterThan(20)
   if (checkerPython) expect(await checkerFaults(made)).toEqual({})
-})
-
-const w = (...dims: number[]): Weight => ({
-  dims,
-  values: [
-    ...noise(
-      dims.reduce((a, b) => a * b, 1),
-      dims.length,
-    ),
-  ],
 })
 
 /** Quantises and converts a model; every activation has the range 1. */
@@ -215,9 +205,6 @@ describe('edge graphs with the rest in fp16', () => {
   test('some have products', () => expect(converted).toBeGreaterThan(0))
 })
 
-const tiny = (extra: object = {}) =>
-  findModel(loadConfig(join(tinyProject(extra), 'depthgate.config.json')), 'tiny')
-
 describe('the variant of a model', () => {
   test('is emulated on the CPU and native elsewhere, the same bytes each time', async () => {
     const model = tiny({ recipes: { int8: { rest: 'fp16' } } })
@@ -279,31 +266,16 @@ describe('the variant of a model', () => {
 })
 
 describe('pocket in int8 with the rest in fp16, against its PyTorch goldens', () => {
-  const pocket = findModel(loadConfig(join(repo, 'depthgate.config.ts')), 'pocket')
+  const pocket = pocketModel()
   const { recipe } = chosenRecipe(pocket, 'int8')
-  const judged = async (
-    model: Model,
-    more: QuantizedRecipe,
-    fusion: 'on' | 'off',
-    scenes = sceneNames(model),
-  ) => {
-    const verdicts = []
-    for (const scene of scenes) {
-      const inference = await inferModel(
-        model,
-        { scene, precision: 'int8', fusion },
-        { recipe: { ...recipe, ...more } },
-      )
-      verdicts.push(judgeInference(model, inference).verdict)
-    }
-    return verdicts.filter(({ pass }) => !pass).map(({ scene, reason }) => `${scene}: ${reason}`)
-  }
+  const failing = (rest: 'fp16' | 'bf16', fusion: 'on' | 'off', scenes?: string[]) =>
+    failures(pocket, { precision: 'int8', fusion }, scenes, { recipe: { ...recipe, rest } })
 
   test.each(['off', 'on'] as const)('keeps the default limits on every scene, fusion %s', async fusion => {
-    expect(await judged(pocket, { rest: 'fp16' }, fusion)).toEqual([])
+    expect(await failing('fp16', fusion)).toEqual([])
   })
   test('and breaks them in bf16, which is too coarse for what the head holds', async () => {
-    expect(await judged(pocket, { rest: 'bf16' }, 'off', ['slope', 'thin-poles'])).toHaveLength(2)
+    expect(await failing('bf16', 'off', ['slope', 'thin-poles'])).toHaveLength(2)
   })
   test('the native file, too, runs in ONNX Runtime and keeps them', async () => {
     const { model: onnx } = await makeQuantized(pocket, 'int8', 'native', { ...recipe, rest: 'fp16' })
@@ -312,9 +284,6 @@ describe('pocket in int8 with the rest in fp16, against its PyTorch goldens', ()
       ...pocket,
       config: { ...pocket.config, onnx: { fp32: 'models/pocket/pocket.onnx', int8: made.at(-1)! } },
     }
-    for (const scene of ['kitchen', 'street']) {
-      const { verdict } = judgeInference(model, await inferModel(model, { scene, precision: 'int8' }))
-      expect(verdict.pass, verdict.reason).toBe(true)
-    }
+    expect(await failures(model, { precision: 'int8' }, ['kitchen', 'street'])).toEqual([])
   })
 })

@@ -1,58 +1,26 @@
-import { cpSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { create } from '@bufbuild/protobuf'
+import { writeFileSync } from 'node:fs'
 import ort from 'onnxruntime-node'
 import { afterAll, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
-import type { Question } from '../../src/explain/evaluator.ts'
 import { explain } from '../../src/explain/explain.ts'
 import { mend } from '../../src/explain/mend.ts'
 import { planOf } from '../../src/explain/plan-of.ts'
 import { variantsOf } from '../../src/explain/variants.ts'
 import { calibratedRanges, quantized } from '../../src/gate/calibrate.ts'
-import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { readInput } from '../../src/golden/store.ts'
-import { type ModelProto, ValueInfoProtoSchema } from '../../src/onnx/gen/onnx_pb.ts'
 import { encodeModel, readModel } from '../../src/onnx/model.ts'
 import { probeQuantized } from '../../src/precision/probe-quantized.ts'
-import type { QuantizedFormat } from '../../src/precision/quantized-weight.ts'
-import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
-import { modelOf, nodeOf } from '../helpers/graph.ts'
+import { fetched, modelOf, nodeOf } from '../helpers/graph.ts'
+import { trapQuestion } from '../helpers/models.ts'
 
 afterAll(releaseEngines)
-
-function questionOf(precision: QuantizedFormat): Question {
-  const folder = temporaryFolder()
-  cpSync(join(repo, 'fixtures/networks/benign/net.onnx'), join(folder, 'net.onnx'))
-  cpSync(join(repo, 'fixtures/networks/benign/golden'), join(folder, 'golden'), { recursive: true })
-  writeConfig(folder, { models: { net: { onnx: 'net.onnx', golden: 'golden' } } })
-  const model = findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
-  return { model, onnx: join(folder, 'net.onnx'), precision, engine: 'cpu', scenes: ['slopes'] }
-}
-
-async function run(model: ModelProto, { model: { golden } }: Question, fetch: readonly string[]) {
-  const graph = model.graph!
-  const known = new Set(graph.output.map(({ name }) => name))
-  graph.output.push(
-    ...fetch.filter(name => !known.has(name)).map(name => create(ValueInfoProtoSchema, { name })),
-  )
-  const session = await ort.InferenceSession.create(Buffer.concat(encodeModel(model)), {
-    graphOptimizationLevel: 'disabled',
-    logSeverityLevel: 4,
-  })
-  const { data, shape } = readInput(golden, 'slopes')
-  const found = await session.run({ image: new ort.Tensor('float32', data as Float32Array, shape) }, [
-    ...fetch,
-  ])
-  await session.release()
-  return found
-}
 
 test.each(['int8', 'fp8'] as const)(
   '%s: the network as a whole is the variant that the gate runs; a node behind FP32 is the same alone',
   async precision => {
-    const question = questionOf(precision)
-    const { model, onnx } = question
+    const { model, onnx } = trapQuestion('benign')
+    const { data, shape } = readInput(model.golden, 'slopes')
+    const image = new ort.Tensor('float32', data as Float32Array, shape)
     const ranges = await calibratedRanges(model, precision, {})
     const { model: joined, nodes } = probeQuantized(
       () => readModel(onnx),
@@ -61,15 +29,15 @@ test.each(['int8', 'fp8'] as const)(
       onnx,
     )
     const tensors = nodes.flatMap(node => node.tensors)
-    const found = await run(
+    const found = await fetched(
       joined,
-      question,
+      { image },
       tensors.flatMap(tensor => Object.values(tensor)),
     )
     const variant = await quantized(model, precision)
-    const expected = await run(
+    const expected = await fetched(
       variant.model,
-      question,
+      { image },
       tensors.map(({ full }) => full),
     )
     for (const { full, emulated } of tensors) expect(found[emulated]!.data).toEqual(expected[full]!.data)
@@ -83,7 +51,7 @@ test.each(['int8', 'fp8'] as const)(
 )
 
 test('beside a rest in fp16 the probe quantises what the variant does, no ConvTranspose', async () => {
-  const question = questionOf('int8')
+  const question = { ...trapQuestion('benign'), precision: 'int8' } as const
   const weight = { dims: [3, 3, 1, 1], values: Array.from({ length: 9 }, (_, i) => i / 9) }
   const shape = [...readInput(question.model.golden, 'slopes').shape]
   const network = modelOf(17, {
@@ -102,7 +70,7 @@ test('beside a rest in fp16 the probe quantises what the variant does, no ConvTr
 })
 
 test('mend leaves products out of int8 until the limits are kept, and says which matter', async () => {
-  const question = { ...questionOf('int8'), tolerance: { absRel: 5e-4 } }
+  const question = { ...trapQuestion('benign'), precision: 'int8', tolerance: { absRel: 5e-4 } } as const
   const variants = variantsOf(question, { calibration: { method: 'min-max' } })
   const found = await mend(question, variants, { margin: 0.1 })
   if (found.type !== 'mended') throw new Error(found.type)

@@ -1,20 +1,19 @@
 import { join } from 'node:path'
-import { create } from '@bufbuild/protobuf'
 import ort from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { tensorShapes } from '../../src/engines/onnxruntime/shapes.ts'
 import { nodeErrors } from '../../src/explain/node-errors.ts'
 import { makeReduced } from '../../src/gate/make-variant.ts'
 import { openGolden, readInput } from '../../src/golden/store.ts'
-import { type ModelProto, TensorProto_DataType, ValueInfoProtoSchema } from '../../src/onnx/gen/onnx_pb.ts'
-import { encodeModel, readModel } from '../../src/onnx/model.ts'
+import { type ModelProto, TensorProto_DataType } from '../../src/onnx/gen/onnx_pb.ts'
+import { readModel } from '../../src/onnx/model.ts'
 import { subgraph } from '../../src/onnx/subgraph.ts'
 import { sumInFp16 } from '../../src/precision/accumulate.ts'
 import { convert } from '../../src/precision/convert.ts'
 import { probe } from '../../src/precision/probe.ts'
 import { roundTo } from '../../src/precision/round.ts'
 import { repo } from '../helpers/files.ts'
-import { graphOf, modelOf, nodeOf } from '../helpers/graph.ts'
+import { fetched, graphOf, modelOf, nodeOf } from '../helpers/graph.ts'
 
 const network = (name: string) => join(repo, 'fixtures/networks', name, 'net.onnx')
 const edge = (name: string) => join(repo, 'fixtures/edges', `${name}.onnx`)
@@ -22,21 +21,6 @@ const slopes = (name: string) =>
   readInput(openGolden(join(repo, 'fixtures/networks', name, 'golden')), 'slopes')
 
 type Values = Record<string, ort.Tensor>
-
-async function run(model: ModelProto, feeds: Values, fetch: readonly string[]): Promise<Values> {
-  const graph = model.graph!
-  const known = new Set(graph.output.map(({ name }) => name))
-  graph.output.push(
-    ...fetch.filter(name => !known.has(name)).map(name => create(ValueInfoProtoSchema, { name })),
-  )
-  const session = await ort.InferenceSession.create(Buffer.concat(encodeModel(model)), {
-    graphOptimizationLevel: 'disabled',
-    logSeverityLevel: 4,
-  })
-  const found = await session.run(feeds, [...fetch])
-  await session.release()
-  return found as Values
-}
 
 const image = (name: string): Values => {
   const { data, shape } = slopes(name)
@@ -49,11 +33,13 @@ test.each(['layernorm-overflow', 'attention-logits', 'benign', 'combination'])(
     const { model, nodes } = probe(() => readModel(network(name)), { format: 'fp16' }, network(name))
     const last = nodes.at(-1)!.tensors[0]!
     expect(last.full).toBe('depth')
-    const found = await run(model, image(name), [last.full, last.emulated])
+    const found = await fetched(model, image(name), [last.full, last.emulated])
     const variant = await makeReduced(network(name), 'fp16', 'emulated', {})
-    expect(found[last.emulated]!.data).toEqual((await run(variant.model, image(name), ['depth'])).depth!.data)
+    expect(found[last.emulated]!.data).toEqual(
+      (await fetched(variant.model, image(name), ['depth'])).depth!.data,
+    )
     expect(found[last.full]!.data).toEqual(
-      (await run(readModel(network(name)), image(name), ['depth'])).depth!.data,
+      (await fetched(readModel(network(name)), image(name), ['depth'])).depth!.data,
     )
   },
 )
@@ -68,7 +54,7 @@ test('products that the recipe sums in FP16 are, in the emulated part and alone'
     node => sums.has(node),
   )
   const product = nodes.find(({ placed }) => placed.node.name === '/MatMul')!.tensors[0]!
-  const found = await run(model, image('long-sums'), Object.values(product))
+  const found = await fetched(model, image('long-sums'), Object.values(product))
   const value = (name: string) => Number(found[name]!.data[0])
   expect(Math.abs(value(product.local) / value(product.full) - 1)).toBeLessThan(5e-4)
   expect(Math.abs(value(product.summed!) / value(product.full) - 1)).toBeGreaterThan(0.02)
@@ -85,7 +71,7 @@ describe('a node alone', () => {
     const weights = new Map(own.graph!.initializer.map(tensor => [tensor.name, tensor]))
     const inputs = [...new Set(placed.node.input)].filter(input => !weights.has(input))
     const [tensor] = tensors as [(typeof tensors)[0]]
-    const found = await run(model, image('benign'), [...inputs, tensor.local])
+    const found = await fetched(model, image('benign'), [...inputs, tensor.local])
 
     const rounded = (values: ort.Tensor) =>
       new ort.Tensor('float32', roundTo('fp16', values.data as Float32Array).values, values.dims)
@@ -100,7 +86,7 @@ describe('a node alone', () => {
       weight.rawData = new Uint8Array(roundTo('fp16', floats).values.buffer)
     }
     const feeds = Object.fromEntries(inputs.map(input => [input, rounded(found[input]!)]))
-    const alone = await run(part, feeds, [tensor.full])
+    const alone = await fetched(part, feeds, [tensor.full])
     expect(found[tensor.local]!.data).toEqual(rounded(alone[tensor.full]!).data)
   })
 })
@@ -142,14 +128,14 @@ test.each([
   const { model, nodes } = probe(read, { format: 'fp16' }, edge(name))
   const tensors = nodes.flatMap(node => node.tensors)
   expect(tensors.length).toBeGreaterThan(0)
-  const found = await run(
+  const found = await fetched(
     model,
     feeds,
     tensors.map(({ emulated }) => emulated),
   )
   const variant = await makeReduced(edge(name), 'fp16', 'emulated', {})
   const inVariant = ({ full }: (typeof tensors)[0]) => variant.converted.names.get(full)!
-  const expected = await run(variant.model, feeds, tensors.map(inVariant))
+  const expected = await fetched(variant.model, feeds, tensors.map(inVariant))
   for (const tensor of tensors)
     expect(found[tensor.emulated]!.data).toEqual(expected[inVariant(tensor)]!.data)
 })
@@ -178,10 +164,10 @@ test('a body that captures what the network computed reads the emulated value in
     })
   const { model, nodes } = probe(read, { format: 'fp16' }, 'if.onnx')
   const { full, emulated } = nodes.at(-1)!.tensors[0]!
-  const found = await run(model, feedsOf(read()), [full, emulated])
+  const found = await fetched(model, feedsOf(read()), [full, emulated])
   const variant = read()
   convert(variant, { format: 'fp16', arithmetic: 'emulated' }, 'if.onnx')
-  expect(found[emulated]!.data).toEqual((await run(variant, feedsOf(read()), ['z'])).z!.data)
+  expect(found[emulated]!.data).toEqual((await fetched(variant, feedsOf(read()), ['z'])).z!.data)
   expect(found[emulated]!.data).not.toEqual(found[full]!.data)
 })
 

@@ -7,9 +7,8 @@ import { loadOnnx } from '../../src/engines/onnxruntime/session.ts'
 import { tap } from '../../src/engines/onnxruntime/tap.ts'
 import { quantized, quantizeKey } from '../../src/gate/calibrate.ts'
 import { chosenRecipe } from '../../src/gate/chosen-recipe.ts'
-import { findModel, loadConfig, type Model, sceneNames } from '../../src/gate/config.ts'
+import type { Model } from '../../src/gate/config.ts'
 import { inferModel } from '../../src/gate/infer.ts'
-import { judgeInference } from '../../src/gate/judge-scene.ts'
 import type { QuantizedRecipe } from '../../src/gate/recipe.ts'
 import { readInput } from '../../src/golden/store.ts'
 import type { ModelProto, NodeProto } from '../../src/onnx/gen/onnx_pb.ts'
@@ -17,8 +16,9 @@ import { encodeModel, readModel } from '../../src/onnx/model.ts'
 import { quantize } from '../../src/precision/quantize.ts'
 import { planQuantization } from '../../src/precision/quantize-plan.ts'
 import { checkerFaults, checkerPython } from '../helpers/checker.ts'
-import { repo, temporaryFolder, tinyProject } from '../helpers/files.ts'
-import { modelOf, nodeOf, noise, runModel, type Weight } from '../helpers/graph.ts'
+import { repo, temporaryFolder } from '../helpers/files.ts'
+import { modelOf, nodeOf, noise, runModel, type Weight, noisy as w } from '../helpers/graph.ts'
+import { failures, pocketModel, tinyModel as tiny } from '../helpers/models.ts'
 
 const folder = temporaryFolder()
 const made: string[] = []
@@ -28,20 +28,8 @@ function save(model: ModelProto): string {
   made.push(path)
   return path
 }
+const pocket = pocketModel()
 
-const tiny = (extra: object = {}) =>
-  findModel(loadConfig(join(tinyProject(extra), 'depthgate.config.json')), 'tiny')
-const pocket = findModel(loadConfig(join(repo, 'depthgate.config.ts')), 'pocket')
-
-const w = (...dims: number[]): Weight => ({
-  dims,
-  values: [
-    ...noise(
-      dims.reduce((a, b) => a * b, 1),
-      dims.length,
-    ),
-  ],
-})
 /** Every operator and every axis that a weight can have its channels on. */
 const products: [string, () => NodeProto, Weight][] = [
   ['Conv', () => nodeOf('Conv', ['r', 'w'], ['y']), w(5, 4, 3, 3)],
@@ -244,30 +232,20 @@ async function withVariant(precision: 'int8' | 'fp8', recipe: QuantizedRecipe): 
     config: { ...pocket.config, onnx: { fp32: 'models/pocket/pocket.onnx', [precision]: path } },
   }
 }
-const failing = async (
-  model: Model,
-  precision: 'int8' | 'fp8',
-  fusion: 'on' | 'off',
-  scenes = sceneNames(model),
-) => {
-  const verdicts = []
-  for (const scene of scenes)
-    verdicts.push(judgeInference(model, await inferModel(model, { scene, precision, fusion })).verdict)
-  return verdicts.filter(({ pass }) => !pass).map(({ scene, reason }) => `${scene}: ${reason}`)
-}
 
 const { recipe } = chosenRecipe(pocket, 'int8')
 
 describe('pocket in int8, against its PyTorch goldens', () => {
+  const int8 = { precision: 'int8', fusion: 'off' } as const
   test.each(['off', 'on'] as const)('keeps the default limits on every scene, fusion %s', async fusion => {
-    expect(await failing(await withVariant('int8', recipe), 'int8', fusion)).toEqual([])
+    expect(await failures(await withVariant('int8', recipe), { precision: 'int8', fusion })).toEqual([])
   })
   test.each(['min-max', 'entropy'] as const)('also where it is calibrated by %s', async method => {
     const model = await withVariant('int8', { ...recipe, calibration: { method } })
-    expect(await failing(model, 'int8', 'off', ['far-hills', 'slope', 'street', 'thin-poles'])).toEqual([])
+    expect(await failures(model, int8, ['far-hills', 'slope', 'street', 'thin-poles'])).toEqual([])
   })
   test('breaks them where its head is quantised too', async () => {
-    const failed = await failing(await withVariant('int8', {}), 'int8', 'off', ['far-hills', 'street'])
+    const failed = await failures(await withVariant('int8', {}), int8, ['far-hills', 'street'])
     expect(failed).toHaveLength(2)
     for (const told of failed) expect(told).toMatch(/edgeF1Drop/)
   })
@@ -275,7 +253,7 @@ describe('pocket in int8, against its PyTorch goldens', () => {
 
 test('pocket in fp8 runs on the CPU and is judged', async () => {
   const model = await withVariant('fp8', recipe)
-  expect(await failing(model, 'fp8', 'off', ['kitchen', 'room'])).toEqual([])
+  expect(await failures(model, { precision: 'fp8', fusion: 'off' }, ['kitchen', 'room'])).toEqual([])
   const { outputs } = await inferModel(model, { scene: 'kitchen', precision: 'fp8' })
   const exact = await inferModel(pocket, { scene: 'kitchen' })
   expect(packed(outputs.inverse_depth as never)).not.toEqual(packed(exact.outputs.inverse_depth as never))

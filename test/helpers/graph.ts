@@ -59,17 +59,22 @@ interface Port {
   type?: TensorProto_DataType
 }
 
-/** An input or output; without a shape only its name is told, and ONNX Runtime finds the rest. */
-function portOf({ name, shape, type = TensorProto_DataType.FLOAT }: Port): ValueInfoProto {
-  if (!shape) return create(ValueInfoProtoSchema, { name })
-  const dim = shape.map(length =>
+/** An input or output; with neither shape nor type only its name is told, and ONNX Runtime finds the rest. */
+function portOf({ name, shape, type }: Port): ValueInfoProto {
+  if (!shape && !type) return create(ValueInfoProtoSchema, { name })
+  const dim = shape?.map(length =>
     typeof length === 'number'
       ? { value: { case: 'dimValue' as const, value: BigInt(length) } }
       : { value: { case: 'dimParam' as const, value: length } },
   )
   return create(ValueInfoProtoSchema, {
     name,
-    type: { value: { case: 'tensorType', value: { elemType: type, shape: { dim } } } },
+    type: {
+      value: {
+        case: 'tensorType',
+        value: { elemType: type ?? TensorProto_DataType.FLOAT, ...(dim && { shape: { dim } }) },
+      },
+    },
   })
 }
 
@@ -121,6 +126,30 @@ export function noise(length: number, seed = 1): Float32Array {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     return state / 2 ** 31 - 1
   })
+}
+
+/** A weight of noise. */
+export function noisy(...dims: number[]): Weight {
+  const length = dims.reduce((product, axis) => product * axis, 1)
+  return { dims, values: [...noise(length, dims.length)] }
+}
+
+/** Runs a model in ONNX Runtime, unfused, and returns these tensors of it, whether they are outputs or not. */
+export async function fetched(
+  model: ModelProto,
+  feeds: Record<string, ort.Tensor>,
+  fetch: readonly string[],
+): Promise<Record<string, ort.Tensor>> {
+  const graph = model.graph!
+  const known = new Set(graph.output.map(({ name }) => name))
+  graph.output.push(...fetch.filter(name => !known.has(name)).map(name => portOf({ name })))
+  const session = await ort.InferenceSession.create(Buffer.concat(encodeModel(model)), {
+    graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 4,
+  })
+  const found = await session.run(feeds, [...fetch])
+  await session.release()
+  return found as Record<string, ort.Tensor>
 }
 
 /** Runs a model in ONNX Runtime on float32 inputs of the shapes it declares, and returns all outputs. */

@@ -14,18 +14,9 @@ import { planQuantization, type QuantizeChoice } from '../../../src/precision/qu
 import { scalesFor } from '../../../src/precision/quantized-weight.ts'
 import { roundTo } from '../../../src/precision/round.ts'
 import { errorOf } from '../../helpers/error-of.ts'
-import { graphOf, modelOf, nodeOf, noise, type Weight } from '../../helpers/graph.ts'
+import { graphOf, modelOf, nodeOf, noise, type Weight, noisy as w } from '../../helpers/graph.ts'
 
 const shape = [1, 4, 6, 6]
-const w = (...dims: number[]): Weight => ({
-  dims,
-  values: [
-    ...noise(
-      dims.reduce((a, b) => a * b, 1),
-      dims.length,
-    ),
-  ],
-})
 const conv = (input: string, weight: string, output: string, more: object = {}) =>
   nodeOf('Conv', [input, weight], [output], {}, { name: output, ...more })
 const network = (nodes: NodeProto[], weights: Record<string, Weight> = {}, outputs = ['y'], opset = 17) =>
