@@ -21,6 +21,7 @@ export async function infer(
   const found = findModel(loadConfig(), model)
   const inference = await inferModel(found, options)
   if (always === false) return inference
+  // the matcher judges again: a test may have changed what it was given, or set limits of its own
   const { verdict } = judgeInference(found, inference)
   if (verdict.pass && !always) return inference
   const attribution = await attribute(found, inference, verdict)
