@@ -1,6 +1,7 @@
 // Runs every method on every network and writes OUT/results.json after each row.
 //   node compare.mjs --work WORK --out OUT [--only NAME …] [--seconds 540] [--engine trt|cpu] [--python PROGRAM] [--guide cuda]
-// `traps` names all trap networks. DEPTHGATE_LEVEL is TensorRT's optimisation level, the same for all. Called again with the
+// `traps` names all trap networks. DEPTHGATE_LEVEL is TensorRT's optimisation level, the same for all; DEPTHGATE_TF32=1 allows
+// everyone TF32 kernels, which TensorRT does by default and depthgate only where asked. Called again with the
 // same WORK and OUT it goes on where it stopped. --again measures the rows that are there once more, with nothing beside.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -26,7 +27,8 @@ const { values } = parseArgs({
 })
 const [work, out] = [resolve(values.work), resolve(values.out)]
 const level = process.env.DEPTHGATE_LEVEL === undefined ? undefined : Number(process.env.DEPTHGATE_LEVEL)
-const options = { engine: values.engine, python: values.python, guide: values.guide, level }
+const tf32 = process.env.DEPTHGATE_TF32 === '1'
+const options = { engine: values.engine, python: values.python, guide: values.guide, level, tf32 }
 const begun = performance.now()
 const elapsed = () => (performance.now() - begun) / 1000
 const left = () => Number(values.seconds) - elapsed()
@@ -47,7 +49,7 @@ mkdirSync(out, { recursive: true })
 const file = join(out, 'results.json')
 const results = existsSync(file)
   ? JSON.parse(readFileSync(file, 'utf8'))
-  : { level: level ?? 3, tolerances: {}, rows: [] }
+  : { level: level ?? 3, tf32, tolerances: {}, rows: [] }
 const known = (name, method) => results.rows.find(row => row.network === name && row.method === method)
 const slug = method => method.toLowerCase().replaceAll(' ', '-')
 const folderOf = (name, method) => join(work, name, slug(method))

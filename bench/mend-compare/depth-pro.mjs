@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
 const methods = {
   fp16: 'plain FP16',
   'fp16-sum32': 'FP32 sums',
+  'fp16-sum32-tf32': 'FP32 sums, TF32 kernels allowed',
   fp32: 'FP32 throughout',
   autocast: 'AutoCast',
   'autocast-unranged': 'AutoCast, without its ranges',

@@ -142,11 +142,12 @@ async function polygraphy({ name, network, folder, limit, tolerance, options, wo
   const log = join(folder, 'polygraphy.log')
   const { timingCache: cache } = timingCache(folder)
   const caches = cache ? ['--load-timing-cache', cache, '--save-timing-cache', cache] : []
-  const { level } = options
+  const { level, tf32 } = options
   const command = [
     ...[options.python, '-c', 'from polygraphy.tools import main; main()'],
     ...['debug', 'precision', network.named, '--fp16'],
     ...(level === undefined ? [] : ['--builder-optimization-level', level]),
+    ...(tf32 ? ['--tf32'] : []),
     ...caches,
     ...['--check', process.execPath, join(here, 'check.mjs'), name, work, join(folder, built)],
   ]

@@ -7,10 +7,10 @@ import { repo } from './networks.mjs'
 export const cli = join(repo, 'dist/cli/main.js')
 
 /** Where TensorRT is not at hand the scripts can be tried with ONNX Runtime on the CPU. */
-export function engineSettings({ engine, level }, more) {
-  return engine === 'cpu'
-    ? { engine: 'onnxruntime' }
-    : { engine: 'tensorrt', ...(level !== undefined && { optimizationLevel: level }), ...more }
+export function engineSettings({ engine, level, tf32 }, more) {
+  if (engine === 'cpu') return { engine: 'onnxruntime' }
+  const optimizationLevel = level === undefined ? {} : { optimizationLevel: level }
+  return { engine: 'tensorrt', ...optimizationLevel, ...(tf32 && { allowTf32: true }), ...more }
 }
 
 /**

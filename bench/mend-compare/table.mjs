@@ -11,6 +11,7 @@ const tolerances = Object.assign({}, ...all.map(result => result.tolerances))
 const order = [
   'plain FP16',
   'FP32 sums',
+  'FP32 sums, TF32 kernels allowed',
   'AutoCast',
   'AutoCast, without its ranges',
   'auto mixed precision',
@@ -37,10 +38,10 @@ else {
 function machine() {
   const engines = [
     ...new Set(
-      all.flatMap(({ engine, level }) =>
+      all.flatMap(({ engine, level, tf32 }) =>
         engine
           ? [
-              `TensorRT ${engine.engineVersion} at optimisation level ${level} on ${engine.device}, driver ${engine.driver}`,
+              `TensorRT ${engine.engineVersion} at optimisation level ${level} on ${engine.device}, driver ${engine.driver}, TF32 ${tf32 ? 'allowed' : 'off'}`,
             ]
           : [],
       ),
