@@ -11,7 +11,7 @@ import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { type Command, countOf, parse, patternOf } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
-import { questionOf } from './question.ts'
+import { checkEngines, questionOf } from './question.ts'
 
 /** Says where a precision loses. */
 export const explain: Command = {
@@ -65,6 +65,7 @@ Exit code: 0 told, 2 bad input, 130 stopped.
     const guide = guideOf(question, recipe, values.guide)
     const variants = variantsOf(question, recipe)
     const found = await unlessStopped(stop.signal, async () => {
+      await checkEngines(question, values.guide)
       const guided = await explanation(guide?.question ?? question, guide?.variants ?? variants, {
         trials: budget,
         onTrial: line.show,

@@ -18,7 +18,7 @@ import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { type Command, countOf, numberOf, parse } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
-import { questionOf } from './question.ts'
+import { checkEngines, questionOf } from './question.ts'
 
 const options = {
   precision: { type: 'string', default: 'fp16' },
@@ -101,9 +101,10 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       console.error(
         `note: --frontier is measured on ${question.engine}: ${settings.frontier! - 2} builds more`,
       )
-    const found = await unlessStopped(stop.signal, () =>
-      guide ? mendOn(question, variants, guide, settings) : mending(question, variants, settings),
-    ).finally(line.hide)
+    const found = await unlessStopped(stop.signal, async () => {
+      await checkEngines(question, values.guide)
+      return guide ? mendOn(question, variants, guide, settings) : mending(question, variants, settings)
+    }).finally(line.hide)
     if (!found) return stop.exitCode!
     const plan = found.type === 'mended' ? planOf(question, variants, found, margin) : undefined
     // units hold nodes of the graph, which are nothing to print

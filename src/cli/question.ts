@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice } from '../base/options.ts'
+import { availability } from '../engines/availability.ts'
 import { usesOnnx } from '../engines/command/placeholders.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import type { Question } from '../explain/evaluator.ts'
@@ -57,6 +58,15 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
   return {
     ...{ model, onnx, precision, scenes, engine: engine.name },
     ...(asked.within && { tolerance: toleranceOf(asked.within, '--within') }),
+  }
+}
+
+/** Throws where an engine of a question cannot work on this machine: told before hours go into what guides it. */
+export async function checkEngines({ model, engine }: Question, guide = engine): Promise<void> {
+  for (const name of new Set([engine, guide])) {
+    const found = await availability(engineNamed(model, name).settings)
+    if (found.type === 'missing')
+      throw new DepthgateError('engine-missing', `engine ${name}: ${found.reason}. ${found.fix}`)
   }
 }
 

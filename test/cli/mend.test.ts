@@ -319,6 +319,21 @@ server.serve({"hello": hello, "build": build})
     expect(rest).toEqual([])
   })
 
+  test.each(['mend', 'explain'])(
+    '%s: an engine that is not there is told before anything is tried',
+    async verb => {
+      const folder = project('benign')
+      writeConfig(folder, {
+        engines: { trt: { engine: 'tensorrt', python: 'no-such-python' } },
+        models: { net: { onnx: 'net.onnx', golden: 'golden' } },
+      })
+      const refused = await depthgate([verb, 'net', '--engine', 'trt'], folder)
+      expect(refused.code).toBe(2)
+      expect(refused.stderr).toMatch(/engine trt: .*no-such-python/)
+      expect(existsSync(join(folder, '.depthgate/mend'))).toBe(false)
+    },
+  )
+
   test('a program that brings its own network is refused', async () => {
     const folder = project('benign')
     writeConfig(folder, {
