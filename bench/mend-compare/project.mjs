@@ -9,8 +9,12 @@ export const cli = join(repo, 'dist/cli/main.js')
 /** Where TensorRT is not at hand the scripts can be tried with ONNX Runtime on the CPU. */
 export function engineSettings({ engine, level, tf32 }, more) {
   if (engine === 'cpu') return { engine: 'onnxruntime' }
-  const optimizationLevel = level === undefined ? {} : { optimizationLevel: level }
-  return { engine: 'tensorrt', ...optimizationLevel, ...(tf32 && { allowTf32: true }), ...more }
+  return {
+    engine: 'tensorrt',
+    ...(level !== undefined && { optimizationLevel: level }),
+    ...(tf32 && { allowTf32: true }),
+    ...more,
+  }
 }
 
 /**

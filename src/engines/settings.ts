@@ -33,8 +33,8 @@ export interface TensorrtSettings extends Common {
   /** Most scratch memory that a layer may take, in MiB; by default all of the GPU. */
   workspaceMiB?: number
   /**
-   * File that keeps the timings of kernels between builds: they take less time, and go by the same timings. By default one for each
-   * GPU and TensorRT beside the plans; `false`: every build times kernels anew.
+   * File of timings of kernels: builds that share it take less time and go by the same. By default one for each GPU and
+   * TensorRT beside the plans; `false`: every build times kernels anew.
    */
   timingCache?: string | false
   /**

@@ -203,14 +203,15 @@ const weak = () =>
     ]),
   )
 
-/** What is not int8 or fp8 in FP16, or in FP32; the worst of the scenes. */
+/** A row for each precision and what it leaves to the rest, of all its scenes. */
 function quantised() {
-  const all = rows('quantised.jsonl', ({ name, precision, scene }) => `${name} ${precision} ${scene}`)
-  const kinds = [...new Set(all.map(({ name, precision }) => `${precision}: ${name}`))]
+  const kindOf = ({ name, precision }) => `${precision}: ${name}`
+  const all = rows('quantised.jsonl', row => `${kindOf(row)} ${row.scene}`)
+  const kinds = [...new Set(all.map(kindOf))]
   return table(
     ['', 'scenes that pass', 'worst absRel', 'graph ms', 'plan MB', 'layers', 'build s'],
     kinds.map(kind => {
-      const mine = all.filter(({ name, precision }) => `${precision}: ${name}` === kind)
+      const mine = all.filter(row => kindOf(row) === kind)
       const judged = mine.filter(({ scene }) => scene)
       const { bytes, layers, buildSeconds } = judged[0]
       return [

@@ -184,7 +184,8 @@ function fingerprintOf(
   prebuilt: boolean,
 ): Fingerprint {
   const { typing = 'strong', optimizationLevel, workspaceMiB, fp32Layers } = settings
-  const { allowTf32, strictNans, versionCompatible, hardwareCompatibility } = settings
+  const { strictNans, versionCompatible, hardwareCompatibility } = settings
+  const tf32 = usesTf32(precision, settings)
   const options = prebuilt
     ? { prebuilt }
     : {
@@ -192,7 +193,7 @@ function fingerprintOf(
         ...(optimizationLevel !== undefined && { optimizationLevel }),
         ...(workspaceMiB !== undefined && { workspaceMiB }),
         ...(fp32Layers && { fp32Layers: fp32Layers.join(' ') }),
-        ...(allowTf32 && precision !== 'fp32' && precision !== 'tf32' && { allowTf32 }),
+        ...(tf32 && precision !== 'tf32' && { allowTf32: true }),
         ...(strictNans && { strictNans }),
         ...(versionCompatible && { versionCompatible }),
         ...(hardwareCompatibility && hardwareCompatibility !== 'none' && { hardwareCompatibility }),
@@ -209,7 +210,7 @@ function fingerprintOf(
     computeCapability: host.computeCapability,
     driver: host.driver ?? `CUDA ${host.cuda}`,
     // how a plan was built that came from elsewhere is not known
-    ...(!prebuilt && { tf32: usesTf32(precision, settings) ? ('on' as const) : ('off' as const) }),
+    ...(!prebuilt && { tf32: tf32 ? ('on' as const) : ('off' as const) }),
     ...(Object.keys(options).length > 0 && { options }),
   }
 }
