@@ -1,9 +1,14 @@
 // Writes what run-on-host.sh left in its folders as a page for docs/: the machine, what passed, and the figures.
-//   node test/gpu/page.mjs FOLDER... > docs/tensorrt-h200.md     FOLDER: results.tar.gz unpacked; later ones win
+//   node test/gpu/page.mjs [--keep PAGE] FOLDER... > docs/tensorrt-h200.md
+// FOLDER: results.tar.gz unpacked; later ones win. PAGE: what was measured on the same machine before and not again is taken from it.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 
-const folders = process.argv.slice(2)
+const { values, positionals: folders } = parseArgs({
+  allowPositionals: true,
+  options: { keep: { type: 'string' } },
+})
 
 /** The last folder's file of a name; the steps of several runs make one page. */
 function text(file) {
@@ -53,13 +58,23 @@ const block = said => (said.trim() === '' ? [] : ['', '```', clean(said).trim(),
 
 // ---- what ran ------------------------------------------------------------------------------------------------
 
+/** The page that is kept: its head, with the machine and the steps, and its sections by their titles. */
+const before = values.keep === undefined ? '' : readFileSync(values.keep, 'utf8')
+const [headBefore = '', ...partsBefore] = before.trimEnd().split(/^## /m)
+const sectionsBefore = new Map(
+  partsBefore.map(part => {
+    const [title, ...body] = part.trimEnd().split('\n')
+    return [title, body]
+  }),
+)
+
 const steps = new Map()
 for (const folder of folders)
   for (const line of existsSync(join(folder, 'summary.txt'))
     ? readFileSync(join(folder, 'summary.txt'), 'utf8').split('\n')
     : []) {
-    const [, name, code, seconds] = /^(\w+): exit code (\d+) after (\d+) s$/.exec(line) ?? []
-    if (name) steps.set(name, { code, seconds })
+    const [, name, code, seconds, date] = /^(\w+): exit code (\d+) after (\d+) s on (\S+)$/.exec(line) ?? []
+    if (name) steps.set(name, { code, seconds, date })
   }
 
 function passed(name) {
@@ -68,10 +83,13 @@ function passed(name) {
 }
 
 function stepTable() {
-  return table(
-    ['step', 'tests', 'exit code', 'seconds'],
-    [...steps].map(([name, { code, seconds }]) => [name, passed(name), code, seconds]),
-  )
+  const rowsBefore = headBefore.split('\n').filter(line => {
+    const [, name] = /^\| (\w+) \|.* \d{4}-\d\d-\d\d \|$/.exec(line) ?? []
+    return name && !steps.has(name)
+  })
+  const anew = [...steps].map(([name, { code, seconds, date }]) => [name, passed(name), code, seconds, date])
+  const [blank, head, rule, ...more] = table(['step', 'tests', 'exit code', 'seconds', 'date'], anew)
+  return [blank, head, rule, ...rowsBefore, ...more]
 }
 
 /** The list of tests and what the failing ones say. */
@@ -96,7 +114,14 @@ function machine() {
   const [, cuda] = /CUDA Version: (\S+)/.exec(facts) ?? []
   const [, torch] = /^(\d+\.\d+\.\d+\+\S+) /m.exec(facts) ?? []
   const [, ort] = /ONNX Runtime (\S+), provider cuda/.exec(facts) ?? []
-  const [date] = /^\w{3} \w{3} +\d+ .+ \d{4}/m.exec(facts) ?? []
+  const [known] = /^\| {2}\| {2}\|\n(?:\|.*\n)+/m.exec(headBefore) ?? []
+  if (known) {
+    const [, gpu, driver] = /\| GPU \| ([^,]+),.*\n\| driver, CUDA \| (\S+),/.exec(known)
+    for (const fact of [gpu, driver])
+      if (!facts.includes(fact))
+        throw new Error(`${values.keep} is of ${gpu}, driver ${driver}; this run is not`)
+    return ['', known.trimEnd()]
+  }
   return table(
     ['', ''],
     [
@@ -105,7 +130,6 @@ function machine() {
       ['TensorRT', print.engineVersion],
       ['options', JSON.stringify(print.options ?? {})],
       ['PyTorch, ONNX Runtime, Node', [torch, ort, /^v\d\S+/m.exec(facts)?.[0]].join(', ')],
-      ['date', date?.trim()],
     ],
   )
 }
@@ -193,6 +217,14 @@ function networks() {
 
 const errors = () =>
   rows('errors.jsonl', said => clean(said)).flatMap(said => block(said.split('\n').slice(0, 6).join('\n')))
+const sums = () =>
+  table(
+    ['', 'engine', 'verdict', 'absRel', 'RMSE m', 'build s', 'plan MB', 'built then'],
+    rows('sums.jsonl').map(row => [
+      ...[row.name, row.engine, row.pass ? 'pass' : 'fail', figure(row.absRel), figure(row.rmse)],
+      ...[figure(row.buildSeconds), figure(row.bytes / 1e6), row.fresh ? 'yes' : 'no'],
+    ]),
+  )
 const gateEnd = name => block(lines(`${name}.log`).slice(-25).join('\n'))
 const weak = () =>
   table(
@@ -232,7 +264,10 @@ function budget() {
   )
 }
 
-function mends() {
+const ofPocket = name => name.startsWith('pocket')
+const ofVits = name => name.startsWith('vit')
+
+function mends(wanted) {
   const used = point => {
     const share = 100 * Number(point?.worst?.used)
     return Number.isNaN(share) ? '' : Number.isFinite(share) ? `${figure(share)} %` : '∞'
@@ -252,24 +287,33 @@ function mends() {
       'builds',
       'seconds',
     ],
-    rows('mend.jsonl', ({ name }) => name).map(row => [
-      ...[row.name, row.error ? `error: ${clean(row.error).slice(0, 200)}` : row.type],
-      ...[used(row.low), used(row.mended), used(row.fp32)],
-      row.mended ? `${row.mended.nodes}${row.mended.sums ? `, ${row.mended.sums} summed` : ''}` : '',
-      ...[latency(row.low), latency(row.mended), latency(row.fp32)],
-      row.confirmation ? `${row.confirmation.builds.sets} + ${row.confirmation.builds.ends}` : '',
-      figure(row.seconds),
-    ]),
+    rows('mend.jsonl', ({ name }) => name)
+      .filter(({ name }) => wanted(name))
+      .map(row => [
+        ...[row.name, row.error ? `error: ${clean(row.error).slice(0, 200)}` : row.type],
+        ...[used(row.low), used(row.mended), used(row.fp32)],
+        row.mended ? `${row.mended.nodes}${row.mended.sums ? `, ${row.mended.sums} summed` : ''}` : '',
+        ...[latency(row.low), latency(row.mended), latency(row.fp32)],
+        row.confirmation ? `${row.confirmation.builds.sets} + ${row.confirmation.builds.ends}` : '',
+        figure(row.seconds),
+      ]),
   )
 }
 
 const sections = [
   ['Precisions against the goldens', 'precisions', precisions],
+  ['Sums in TF32 kernels, and kept timings', 'sums', sums],
   ['Latency beside a separate loop of CUDA events', 'timing', timing],
   ['Attribution', 'fusion', attribution],
   ['Trap networks', 'networks', networks],
   ['int8 and fp8 with a rest', 'quantised', quantised],
-  ['mend', 'mend', mends],
+  ['mend: trap networks', 'mend', () => mends(name => !ofPocket(name) && !ofVits(name))],
+  [
+    'mend and explain: the bundled network',
+    'mendpocket',
+    () => [...mends(ofPocket), ...block(text('figures/explain.txt'))],
+  ],
+  ['mend: ViTs', 'mendvits', () => mends(ofVits)],
   ['A budget', 'budget', budget],
   ['Errors', 'errors', errors],
   ['Plans', 'plans', () => []],
@@ -284,7 +328,16 @@ const sections = [
           .join('\n'),
       ),
   ],
+  ['`depthgate bench`', 'bench', () => ['', clean(text('bench.md')).trim()]],
+  ['The gate', 'gate', () => gateEnd('gate')],
+  ['What was accepted, and the gate after it', 'baselines', () => gateEnd('baselines')],
+  ['Rebuilds', 'rebuilds', () => gateEnd('rebuilds')],
 ]
+
+function section([title, step, figures]) {
+  const lines = steps.has(step) ? [...figures(), ...tests(step)] : sectionsBefore.get(title)
+  return lines ? ['', `## ${title}`, ...lines] : []
+}
 
 const page = [
   '# TensorRT on an H200: what ran',
@@ -293,13 +346,7 @@ const page = [
   'left.',
   ...machine(),
   ...stepTable(),
-  ...sections
-    .filter(([, step]) => steps.has(step))
-    .flatMap(([title, step, figures]) => ['', `## ${title}`, ...figures(), ...tests(step)]),
-  ...(text('bench.md') ? ['', '## `depthgate bench`', '', clean(text('bench.md')).trim()] : []),
-  ...(steps.has('gate') ? ['', '## The gate, and the one after it', ...gateEnd('gate')] : []),
-  ...(steps.has('baselines') ? gateEnd('baselines') : []),
-  ...(steps.has('rebuilds') ? ['', '## Rebuilds', ...gateEnd('rebuilds')] : []),
+  ...sections.flatMap(section),
 ]
 console.log(page.join('\n'))
 

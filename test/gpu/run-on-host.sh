@@ -34,6 +34,7 @@ facts() {
   depthgate doctor --config $config
 }
 precisions() { vitest precisions; }
+sums() { vitest sums; }
 errors() { vitest errors; }
 plans() { vitest plans; }
 weak() { vitest weak; }
@@ -70,7 +71,7 @@ rebuilds() {
 unfused() { node bench/tensorrt/unfused.mjs "$DEPTHGATE_LEVEL"; }
 
 # step and its limit in seconds, by importance
-steps=(facts:90 precisions:330 errors:150 timing:150 fusion:240 networks:500 mend:420 mendpocket:320 mendvits:400 plans:240 weak:240 bench:300 budget:200 gate:200
+steps=(facts:90 precisions:330 sums:150 errors:150 timing:150 fusion:240 networks:500 mend:420 mendpocket:320 mendvits:400 plans:240 weak:240 bench:300 budget:200 gate:200
   baselines:150 quantised:300 providers:300 rebuilds:200 unfused:200)
 
 limit_of() {
@@ -83,7 +84,7 @@ run() { # NAME SECONDS
   # a shell of its own that knows the functions, in a process group that the limit ends whole
   timeout -k 10 "$2" bash -c "$(declare -f); config=$config work=$work; $1" >"$work/$1.log" 2>&1 </dev/null
   rc=$?
-  echo "$1: exit code $rc after $((SECONDS - began)) s" | tee -a "$results/summary.txt"
+  echo "$1: exit code $rc after $((SECONDS - began)) s on $(date -I)" | tee -a "$results/summary.txt"
   tail -n 25 "$work/$1.log" | cut -c1-300 | sed 's/^/    /'
   cp "$results/summary.txt" "$work/"
   tar -czf "$results/results.tar.gz.part" --exclude=./project -C "$work" . && mv "$results/results.tar.gz.part" "$results/results.tar.gz"
