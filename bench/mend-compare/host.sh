@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The comparison on a GPU host that reaches no network, within SECONDS, on one GPU or two.
 #   host.sh WORK OUT SECONDS [--guide cuda]
+# PART=first (pocket and the traps) or second (the ViT) does that alone, as for a host whose GPUs come free one by one.
 # Needs this repository, built; a Python (DEPTHGATE_PYTHON, else python3) with TensorRT's bindings, torch, onnx, onnxruntime
 # and the peers' wheels of README.md. GPUS="0 1" names GPUs. OUT gets mend-compare.md, and results and logs in one archive,
 # which is written anew all the time. Called again with the same WORK it goes on where it stopped.
@@ -40,7 +41,9 @@ second() {
 
 while sleep 15; do keep; done & keeper=$!
 timeout $((ends - SECONDS)) "$here/prepare.sh" "$work" >"$results/prepare.log" 2>&1 & preparing=$!
-if [ ${#gpus[@]} -gt 1 ]; then
+if [ -n "${PART:-}" ]; then
+  "$PART" "${gpus[0]}" "$@"
+elif [ ${#gpus[@]} -gt 1 ]; then
   first "${gpus[0]}" "$@" & one=$!
   second "${gpus[1]}" "$@" & two=$!
   wait $one $two

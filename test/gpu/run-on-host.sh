@@ -42,7 +42,13 @@ quantised() { vitest quantised; }
 fusion() { vitest fusion; }
 networks() { vitest networks; }
 mend() { vitest mend -t 'at most three builds'; }
-mendpocket() { vitest mend -t pocket; }
+explain() { vitest mend -t 'pocket (layers|explain)'; }
+mendpocket() { vitest mend -t 'pocket within'; }
+# by hand as a user does it, guided by another engine of the GPU, which must not compute FP32 in TF32
+frontier() {
+  NVIDIA_TF32_OVERRIDE=0 depthgate mend pocket --config $config --engine trt --guide ort-cuda --within absRel=8e-4 --scene street \
+    --frontier "$work/frontier.svg" --plan "$work/precision-plan.json" --trtexec
+}
 mendvits() { vitest mend -t vit; }
 timing() { vitest timing; }
 bench() {
@@ -71,7 +77,7 @@ rebuilds() {
 unfused() { node bench/tensorrt/unfused.mjs "$DEPTHGATE_LEVEL"; }
 
 # step and its limit in seconds, by importance
-steps=(facts:90 precisions:330 sums:150 errors:150 timing:150 fusion:240 networks:500 mend:420 mendpocket:320 mendvits:400 plans:240 weak:240 bench:300 budget:200 gate:200
+steps=(facts:90 precisions:330 sums:150 errors:150 timing:150 fusion:240 networks:500 mend:420 explain:240 mendpocket:320 frontier:400 mendvits:400 plans:240 weak:240 bench:300 budget:200 gate:200
   baselines:150 quantised:300 providers:300 rebuilds:200 unfused:200)
 
 limit_of() {
