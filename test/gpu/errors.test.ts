@@ -1,4 +1,6 @@
-import { cpSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
@@ -6,6 +8,7 @@ import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { runGate } from '../../src/gate/gate.ts'
 import { inferModel } from '../../src/gate/infer.ts'
 import { planGate } from '../../src/gate/plan.ts'
+import { interrupted } from '../helpers/cli.ts'
 import { repo, tinyProject, writeConfig } from '../helpers/files.ts'
 import { keep, pocketProject, python, trt } from './helpers.ts'
 
@@ -66,6 +69,55 @@ describe('is a named error:', () => {
       /no error|does not know hardwareCompatibility: 'sameComputeCapability'. Leave it out/,
     )
   })
+})
+
+/** While another process holds all of the GPU's memory but so many bytes. */
+async function onFullGpu<T>(left: number, work: () => Promise<T>): Promise<T> {
+  const take = `import sys, torch
+free, _ = torch.cuda.mem_get_info()
+held = torch.empty(free - ${left}, dtype=torch.uint8, device='cuda')
+print('full', flush=True)
+sys.stdin.read()`
+  const holder = spawn(python, ['-c', take])
+  try {
+    await once(holder.stdout, 'data')
+    return await work()
+  } finally {
+    holder.stdin.end()
+    await once(holder, 'close')
+  }
+}
+
+test('a GPU that is full is a named error, and the way out', async () => {
+  const { model } = pocketProject({ trt })
+  await releaseEngines()
+  const said = await onFullGpu(100e6, () => faultOf(inferModel(model, { scene: 'room' })))
+  expect(said).toMatch(/out of memory(.|\n)*Free the GPU/i)
+})
+
+function isWorker(pid: string): boolean {
+  try {
+    return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('tensorrt_worker')
+  } catch {
+    return false // it has ended meanwhile
+  }
+}
+
+test('Ctrl-C ends a build and its processes', async () => {
+  await releaseEngines()
+  const workers = () => readdirSync('/proc').filter(isWorker).length
+  const before = workers()
+  const { folder } = pocketProject({ trt: { ...trt, optimizationLevel: 3 } })
+  const ran = await interrupted(
+    ['gate', '--scene', 'room', '--report', 'none'],
+    folder,
+    'TensorRT: building',
+    'SIGINT',
+  )
+  keep('errors.jsonl', ran.stderr.slice(-600))
+  expect(ran.code).toBe(130)
+  expect(workers()).toBe(before)
+  expect(readdirSync(join(folder, '.depthgate/plans')).filter(file => file.endsWith('.plan'))).toEqual([])
 })
 
 test('a network that cannot be built breaks its case, and the others go on', async () => {

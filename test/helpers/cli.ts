@@ -58,16 +58,15 @@ export function interrupted(
     })
     const ran: Ran = { code: -1, stdout: '', stderr: '' }
     let sent = false
-    child.stdout.on('data', (text: Buffer) => {
-      ran.stdout += text
-      if (!sent && ran.stdout.includes(until)) {
+    const heard = (stream: 'stdout' | 'stderr') => (text: Buffer) => {
+      ran[stream] += text
+      if (!sent && ran[stream].includes(until)) {
         sent = true
         child.kill(signal)
       }
-    })
-    child.stderr.on('data', (text: Buffer) => {
-      ran.stderr += text
-    })
+    }
+    child.stdout.on('data', heard('stdout'))
+    child.stderr.on('data', heard('stderr'))
     child.on('close', code => done({ ...ran, code: code ?? -1 }))
   })
 }

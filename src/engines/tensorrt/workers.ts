@@ -135,6 +135,8 @@ export function obstacle(python: string, answer: Exclude<Answer, { type: 'result
         reason: answer.message,
         fix: 'Run on a machine with an NVIDIA GPU and its driver; see: nvidia-smi',
       }
+    case 'memory':
+      return { reason: answer.message, fix: 'Free the GPU; `nvidia-smi` says who holds it' }
     default:
       return { reason: answer.message, fix: `See: ${python} -c "import tensorrt"` }
   }

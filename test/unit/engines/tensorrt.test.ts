@@ -172,6 +172,7 @@ describe('a fault is told with the way out:', () => {
   test.each([
     [{ type: 'refused', kind: 'no-tensorrt', message: 'x' }, /^py -m pip install tensorrt/],
     [{ type: 'refused', kind: 'no-gpu', message: 'x' }, /nvidia-smi/],
+    [{ type: 'refused', kind: 'memory', message: 'x' }, /^Free the GPU/],
     [{ type: 'lost', how: 'start', message: 'x' }, /Install Python/],
     [{ type: 'lost', how: 'ended', message: 'x' }, /py -c "import tensorrt"/],
   ] as const)('what stands in the way: %j', (answer, fix) => {
