@@ -35,7 +35,7 @@ const left = () => Number(values.seconds) - elapsed()
 
 /** Seconds that a search may take on a network, and an engine to be built and measured. */
 const limits = {
-  vit12: { search: 240, build: 150 },
+  vit12: { search: 280, build: 150 },
   pocket: { search: 180, build: 90 },
   trap: { search: 60, build: 60 },
 }
