@@ -42,7 +42,10 @@ export interface Conversion {
   round?: typeof reduceWeight
 }
 
-/** The plan by which a model was quantised before it is converted: every node as it came, which patterns are about, and those that read quantised tensors. */
+/**
+ * The plan by which a model was quantised before it is converted: every node as it came, which patterns are about, and
+ * those that read quantised tensors.
+ */
 export type QuantizedBefore = Pick<QuantizePlan, 'placed' | 'nodes'>
 
 /** What a conversion did. */

@@ -63,7 +63,8 @@ export interface QuantizePlan {
 
 /**
  * Decides what of a model is quantised, and makes the model ready for it, in place: float constants become initialisers,
- * nodes come after what they read, and for fp8 the opset is raised to 19, the first that has it. Bodies of If, Loop and Scan stay FP32.
+ * nodes come after what they read, and for fp8 the opset is raised to 19, the first that has it. Bodies of If, Loop and
+ * Scan stay FP32.
  * @param file how errors call the model
  * @param mayBeNone of a search, which also asks what the rest alone costs
  * @throws DepthgateError where the model is quantised or reduced already, is too old, or where nothing would be quantised
@@ -142,7 +143,7 @@ export function planQuantization(
 }
 
 /** Reasons of nodes that are not quantised, in one line. */
-export function reasonsOf(kept: QuantizePlan['kept']): string {
+function reasonsOf(kept: QuantizePlan['kept']): string {
   return kept.map(({ node, reason }) => `${node}: ${reason}`).join('; ')
 }
 

@@ -5,9 +5,9 @@ import { products, quantising } from './operators.ts'
 
 /**
  * The part of a quantised graph that is FP32 whatever the rest is: QuantizeLinear and DequantizeLinear, the nodes that read
- * quantised tensors, and what stands between those alone, such as an activation between two convolutions. Its values come
- * from FP32 and go there, so Casts would only cost it, and keep an engine from fusing it. Where a product that is not
- * quantised is in between, all of that is of the rest, and so is what an input or output of the graph touches. Pure.
+ * quantised tensors, and what stands between those alone, such as an activation between two convolutions. That gets FP32
+ * and is read in FP32: Casts around it would be for nothing, and an engine could not fuse it. What float tensors join to a
+ * product that is not quantised, to a body, or to a port of the graph is of the rest. Pure.
  * @param quantized the nodes that read quantised tensors
  */
 export function quantizedPart(
@@ -26,7 +26,7 @@ export function quantizedPart(
     }
   const ports = new Set([...graph.input, ...graph.output].map(({ name }) => name))
 
-  // all that float tensors join to the rest, but for what is quantised
+  // grows by all that its float tensors join, up to what is quantised
   const rest = new Set(
     graph.node.filter(
       node =>
