@@ -1,10 +1,11 @@
 import { lowSums } from '../gate/make-variant.ts'
-import type { ReducedRecipe } from '../gate/recipe.ts'
+import { choiceOf, type QuantizedRecipe, type ReducedRecipe } from '../gate/recipe.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { type Conversion, convert } from '../precision/convert.ts'
-import { planQuantization, type QuantizeChoice } from '../precision/quantize-plan.ts'
+import { planQuantization } from '../precision/quantize-plan.ts'
+import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { type Unit, unitsOf } from './units.ts'
 
@@ -33,25 +34,24 @@ export function reducedUnits(
 /** What a quantised format can be chosen for: every node that it quantises, and with a reduced rest every other one of that. */
 export function quantizedUnits(
   onnx: string,
-  { accumulate = 'engine', ...choice }: QuantizeChoice & Pick<ReducedRecipe, 'accumulate'>,
+  format: QuantizedFormat,
+  recipe: QuantizedRecipe,
   arithmetic: 'native' | 'emulated',
 ): Unit[] {
   const [network, changed] = [readModel(onnx), readModel(onnx)]
   const placeOf = placesIn(network, changed)
-  const { nodes, placed, rest } = planQuantization(changed, choice, onnx)
+  const { accumulate = 'engine', rest = 'fp32', keepFp32 = [] } = recipe
+  const { nodes, placed } = planQuantization(changed, choiceOf(recipe, format), onnx)
   const quantized = new Set([...nodes.keys()].map(node => placeOf(node).node))
   const sorted = changed.graph!.node.filter(node => nodes.has(node))
   const units = rest === 'fp32' ? unitsOf(network.graph!, sorted.map(placeOf)) : restUnits(rest)
   return units.map(unit => (quantized.has(unit.head.node) ? { ...unit, quantized: { rest } } : unit))
 
-  function restUnits(format: RoundedFormat): Unit[] {
-    const { reduced } = convert(
-      changed,
-      { format, arithmetic, keep: choice.keepFp32 ?? [], accumulate: ofConversion(accumulate) },
-      onnx,
-      { placed, nodes: new Set(nodes.keys()) },
-    )
-    const low = lowSums([...placedNodes(network.graph!)], sumsOf(format, arithmetic, accumulate))
+  /** All that would be of the rest if nothing were quantised. */
+  function restUnits(of: RoundedFormat): Unit[] {
+    const conversion = { format: of, arithmetic, keep: keepFp32, accumulate: ofConversion(accumulate) }
+    const { reduced } = convert(changed, conversion, onnx, { placed, nodes: new Map() })
+    const low = lowSums([...placedNodes(network.graph!)], sumsOf(of, arithmetic, accumulate))
     return unitsOf(network.graph!, [...reduced].map(placeOf), node => low(node) && !quantized.has(node))
   }
 }

@@ -17,7 +17,7 @@ import type { Unit } from './units.ts'
 import type { Recipe, Variants } from './variants.ts'
 
 /** Raised when the same question would be answered otherwise, by a fix of depthgate: old ledgers are then left alone. */
-const edition = 2
+const edition = 3
 
 export interface TrialOptions {
   onTrial?: (worst: Worst, run: number) => void

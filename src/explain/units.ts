@@ -1,7 +1,7 @@
+import type { Rest } from '../gate/recipe.ts'
 import type { GraphProto, NodeProto } from '../onnx/gen/onnx_pb.ts'
 import { type PlacedNode, producersOf } from '../onnx/graph.ts'
 import { exact, products } from '../precision/operators.ts'
-import type { Rest } from '../precision/quantized-weight.ts'
 import { moduleOf, nodeLabel } from './label.ts'
 
 /** Nodes whose precision is chosen together: one that rounds, and those behind it that only move or pick what it wrote. */

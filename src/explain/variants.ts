@@ -4,7 +4,7 @@ import { calibratedRanges } from '../gate/calibrate.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { makeQuantized } from '../gate/make-quantized.ts'
 import { makeReduced } from '../gate/make-variant.ts'
-import { type QuantizedRecipe, type ReducedRecipe, withFp32Rest } from '../gate/recipe.ts'
+import { choiceOf, type QuantizedRecipe, type ReducedRecipe } from '../gate/recipe.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import type { PlacedNode } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
@@ -94,18 +94,14 @@ function quantizedVariants(question: Question, format: QuantizedFormat, base: Qu
     found ??= calibratedRanges(model, format, base)
     return found
   }
-  const { calibration: _, calibrator: __, ...choice } = base
   const { rest = 'fp32' } = base
   const arithmetic = rest === 'fp32' ? 'native' : arithmeticOf(question)
   return {
     base,
     arithmetic,
-    units: () => quantizedUnits(onnx, { ...choice, format }, arithmetic),
+    units: () => quantizedUnits(onnx, format, base, arithmetic),
     make: async (recipe, how = arithmetic) =>
       (await makeQuantized(model, format, how, recipe as QuantizedRecipe, await ranges())).model,
-    probe: async () => {
-      const quantizing = { ...withFp32Rest(choice, format), format }
-      return probeQuantized(() => readModel(onnx), quantizing, await ranges(), onnx)
-    },
+    probe: async () => probeQuantized(() => readModel(onnx), choiceOf(base, format), await ranges(), onnx),
   }
 }

@@ -4,7 +4,6 @@ import type { Fusion, Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
-import type { Rest } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { decideCause } from './cause.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
@@ -13,7 +12,7 @@ import type { Range } from './define-config.ts'
 import { engineNamed } from './engines.ts'
 import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
-import { type QuantizedRecipe, type ReducedRecipe, sumsInFp16, withFp32Rest } from './recipe.ts'
+import { type QuantizedRecipe, type ReducedRecipe, type Rest, sumsInFp16, withRest } from './recipe.ts'
 import type { Attribution, Corner, Verdict } from './verdict.ts'
 
 /** One run of an attribution. */
@@ -100,7 +99,7 @@ function stepsOf(model: Model, { precision, fingerprint }: Inference, plan: bool
         precision,
         fusion: 'off',
         rest: 'fp32',
-        made: { recipe: withFp32Rest(recipe, precision) },
+        made: { recipe: withRest(recipe, 'fp32') },
       })
       reduced.push(...sumSteps({ precision, rest }, recipe, rest, emulated, fused))
     }

@@ -11,7 +11,7 @@ import { planQuantization, type QuantizePlan } from '../precision/quantize-plan.
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision, sceneNames } from './config.ts'
-import { type QuantizedRecipe, recipeText } from './recipe.ts'
+import { choiceOf, type QuantizedRecipe, recipeText } from './recipe.ts'
 
 /** How ranges are found where the recipe does not say. */
 const defaultMethod = { int8: 'percentile', fp8: 'min-max' } as const
@@ -25,8 +25,8 @@ export interface QuantizedFacts extends Quantized {
 }
 
 /**
- * The int8 or fp8 variant of a model's FP32 ONNX with the rest in FP32, whatever the recipe's is but for its scales; its
- * activations are calibrated on the model's scenes by the recipe.
+ * The int8 or fp8 variant of a model's FP32 ONNX with the rest in FP32, whatever the recipe's is; its activations are
+ * calibrated on the model's scenes by the recipe.
  * @param recipe in the place of the config's
  * @param known ranges that were found before, of all that the recipe quantises; with them nothing has to be left to it
  * @throws DepthgateError where a scene makes a tensor that is not finite, and where the recipe or the model does not serve
@@ -36,18 +36,17 @@ export async function quantized(
   precision: QuantizedFormat,
   recipe: QuantizedRecipe = chosenRecipe(model, precision).recipe,
   known?: ReadonlyMap<string, number>,
-): Promise<{ model: ModelProto; facts: QuantizedFacts; placed: QuantizePlan['placed'] }> {
+): Promise<{ model: ModelProto; facts: QuantizedFacts; plan: QuantizePlan }> {
   const onnx = resolve(model.root, onnxByPrecision(model.config).fp32!)
-  const { calibration: _, calibrator: __, accumulate: ___, ...choice } = recipe
   const scenes = calibrationScenes(model, precision, recipe)
   const method = calibrationOf(model, precision, recipe)
   const made = readModel(onnx)
-  const plan = planQuantization(made, { ...choice, format: precision }, onnx, known !== undefined)
+  const plan = planQuantization(made, choiceOf(recipe, precision), onnx, known !== undefined)
   const ranges = known ?? (await calibrate(model, made, plan.activations, scenes, method, onnx))
   const facts = quantize(made, plan, ranges, onnx)
   return {
     model: made,
-    placed: plan.placed,
+    plan,
     facts: { ...facts, scenes, method: typeof method === 'function' ? 'calibrator' : method.method },
   }
 }
@@ -59,9 +58,8 @@ export async function calibratedRanges(
   recipe: QuantizedRecipe,
 ): Promise<ReadonlyMap<string, number>> {
   const onnx = resolve(model.root, onnxByPrecision(model.config).fp32!)
-  const { calibration: _, calibrator: __, accumulate: ___, ...choice } = recipe
   const network = readModel(onnx)
-  const { activations } = planQuantization(network, { ...choice, format: precision }, onnx)
+  const { activations } = planQuantization(network, choiceOf(recipe, precision), onnx)
   const scenes = calibrationScenes(model, precision, recipe)
   return calibrate(model, network, activations, scenes, calibrationOf(model, precision, recipe), onnx)
 }

@@ -32,7 +32,7 @@ export async function makeReduced(
 
 /**
  * Makes an FP32 model, or one that was quantised out of it, the fp16 or bf16 variant, in place.
- * @param quantized what quantising did, where it was
+ * @param quantized the plan by which it was quantised, where it was
  */
 export async function reduceModel(
   model: ModelProto,
@@ -71,8 +71,7 @@ export async function reduceModel(
     facts.summed = sumInFp16(
       model,
       name => shapes.get(name),
-      // kernels of 8 bits sum in 32
-      node => converted.reduced.has(node) && low(node) && !quantized?.nodes.has(node),
+      node => converted.reduced.has(node) && low(node),
     )
   }
   return { facts, converted }

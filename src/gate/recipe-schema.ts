@@ -1,6 +1,6 @@
 import { calibrationMethods } from '../precision/calibration.ts'
 import { quantizedOperators } from '../precision/quantize-plan.ts'
-import { rests } from '../precision/quantized-weight.ts'
+import { rests } from './recipe.ts'
 
 const text = { type: 'string', minLength: 1 } as const
 

@@ -1,7 +1,12 @@
 import type { CalibrationMethod, Calibrator } from '../precision/calibration.ts'
 import type { NodePattern } from '../precision/keep.ts'
-import { operatorsOf, type QuantizeChoice } from '../precision/quantize-plan.ts'
-import type { QuantizedFormat, Rest } from '../precision/quantized-weight.ts'
+import type { QuantizeChoice } from '../precision/quantize-plan.ts'
+import type { QuantizedFormat } from '../precision/quantized-weight.ts'
+import { roundedFormats } from '../precision/round.ts'
+
+/** What a quantised network computes in where it is not quantised. */
+export const rests = ['fp32', ...roundedFormats] as const
+export type Rest = (typeof rests)[number]
 
 /** How depthgate makes the fp16 or bf16 variant of a model. */
 export interface ReducedRecipe {
@@ -53,6 +58,8 @@ function addedTo(key: 'keep' | 'keepFp32', before: readonly NodePattern[], more:
  * it, `keepFp32` nodes that are FP32 beside a rest of fp16 or bf16; the other keys choose what is quantised.
  */
 export interface QuantizedRecipe extends Omit<QuantizeChoice, 'format'> {
+  /** What is not quantised: by default it stays FP32. */
+  rest?: Rest
   /** Where products of an fp16 or bf16 rest are summed; as in their own recipes. */
   accumulate?: NonNullable<ReducedRecipe['accumulate']>
   calibration?: {
@@ -72,9 +79,12 @@ export function withRest({ accumulate, ...recipe }: QuantizedRecipe, rest: Rest)
   return { ...recipe, ...(rest !== 'fp32' && accumulate !== undefined && { accumulate }), rest }
 }
 
-/** A quantised recipe with its rest in FP32 that quantises no more than before: its default operators depend on the rest. */
-export function withFp32Rest(recipe: QuantizedRecipe, format: QuantizedFormat): QuantizedRecipe {
-  return { ...withRest(recipe, 'fp32'), operators: operatorsOf({ ...recipe, format }) }
+/** What of a recipe says which nodes are quantised. */
+export function choiceOf(
+  { rest: _, calibration: __, calibrator: ___, accumulate: ____, ...choice }: QuantizedRecipe,
+  format: QuantizedFormat,
+): QuantizeChoice {
+  return { ...choice, format }
 }
 
 /** Whether an emulation by this recipe sums products in FP16: all, or those that it does not list. */

@@ -6,6 +6,9 @@ import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import { writeModel } from '../onnx/write.ts'
 
+/** Raised when the same key would give another model, by a change of depthgate within one version. */
+const edition = 2
+
 /** A model that can be made anew at any time. */
 export interface Entry<Facts> {
   folder: string
@@ -26,7 +29,7 @@ export interface Entry<Facts> {
 export async function cachedModel<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts }> {
   const { folder, name, key, source, make } = entry
   // another depthgate may make the same variant otherwise: its entries are left alone
-  const path = join(folder, `${name}-${sha256([version, ...key].join('\n')).slice(0, 32)}.onnx`)
+  const path = join(folder, `${name}-${sha256([version, edition, ...key].join('\n')).slice(0, 32)}.onnx`)
   const found = sealed<Facts>(path)
   if (found) return { path, facts: found.facts }
   const { model, facts } = await make()

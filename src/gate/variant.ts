@@ -101,26 +101,20 @@ async function quantizedVariant(
     source: onnx,
     make: async () => {
       const { model: made, facts } = await makeQuantized(model, format, arithmetic, recipe)
-      const { nodes, kept, method, scenes, weights, clamped, flushed, summed } = facts
-      const floored = weights
-        .filter(weight => weight.floored > 0)
-        .map(({ tensor, floored: count }) => ({ tensor, count }))
+      const { nodes, kept, method, scenes, clamped, flushed, summed } = facts
       return {
         model: made,
-        facts: { nodes, kept: kept.length, method, scenes: scenes.length, floored, clamped, flushed, summed },
+        facts: { nodes, kept: kept.length, method, scenes: scenes.length, clamped, flushed, summed },
       }
     },
   })
-  const { nodes, kept, method, scenes, floored = [], clamped = [], flushed = [], summed } = facts
+  const { nodes, kept, method, scenes, clamped = [], flushed = [], summed } = facts
   const others = rest === 'fp32' ? `${kept} stay FP32` : `${kept} are not; the rest is ${rest}`
   return {
     onnx: path,
     emulated,
     notes: [
       `${nodes} products are ${format}, ${others}; calibrated by ${method} on ${scenes} scene${scenes === 1 ? '' : 's'}`,
-      ...(floored.length > 0
-        ? [`channels whose scale would be below the smallest normal ${rest} have that: ${told(floored)}`]
-        : []),
       ...(rest === 'fp32'
         ? []
         : factNotes(rest, { clamped, flushed, ...(summed !== undefined && { summed }) })),

@@ -1,7 +1,7 @@
 import type { Fingerprint, Fusion, Precision } from '../engines/engine.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import type { Measurement, Metrics } from '../metrics/index.ts'
-import type { Rest } from '../precision/quantized-weight.ts'
+import type { Rest } from './recipe.ts'
 import type { LimitName } from './tolerance.ts'
 
 /** One metric held against its limit. */

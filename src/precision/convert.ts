@@ -14,6 +14,8 @@ import { demandOf } from './demand.ts'
 import { chooseNodes, type NodePattern } from './keep.ts'
 import { allowedSince, exact, fixedInputs, products } from './operators.ts'
 import { type NodeFate, planNodes } from './plan.ts'
+import type { QuantizePlan } from './quantize-plan.ts'
+import { quantizedPart } from './quantized-part.ts'
 import { refuseUnfit } from './refuse.ts'
 import type { RoundedFormat } from './round.ts'
 import { type ReducedWeight, reduceWeight } from './weights.ts'
@@ -40,13 +42,11 @@ export interface Conversion {
   round?: typeof reduceWeight
 }
 
-/** What `quantize` did to a model before it is converted: its quantised products are left to sum as 8-bit kernels do. */
-export interface QuantizedBefore {
-  /** Every node as it came, with its place: patterns are about those. */
-  placed: readonly PlacedNode[]
-  /** Nodes that read quantised tensors. */
-  nodes: ReadonlySet<NodeProto>
-}
+/**
+ * The plan by which a model was quantised before it is converted: every node as it came, which patterns are about, and
+ * those that read quantised tensors.
+ */
+export type QuantizedBefore = Pick<QuantizePlan, 'placed' | 'nodes'>
 
 /** What a conversion did. */
 export interface Converted {
@@ -74,8 +74,9 @@ const { FLOAT } = TensorProto_DataType
  * Turns an FP32 model into one of a reduced format, in place. A float32 tensor `t` keeps its name where it is FP32; its
  * value in the format is `t/fp16` (or `t/bf16`), made once whoever reads it: weights are rounded to nearest, ties to
  * even, for good; results come from the node that writes them, or from one Cast after it. Inputs and outputs of the graph
- * stay float32, and so does what FP32 nodes and bodies read. Of a model that was quantised, QuantizeLinear and
- * DequantizeLinear are of the format too, with their scales: what they give back is.
+ * stay float32, and so does what FP32 nodes and bodies read. Of a model that was quantised, what is quantised stays FP32
+ * with its scales and sums (`quantizedPart`): a kernel may multiply the scales of an activation and a weight, and the
+ * product of the two is soon below what FP16 holds.
  * @param file how errors call the model; external data lie beside it
  * @throws DepthgateError where the model is reduced already, or where the type of a tensor is unknown
  */
@@ -112,10 +113,11 @@ export function convert(
     opset: format === 'bf16' ? neededOpset(model) : opsetOf(model),
     constants: new Set([...weights, ...constantOutputs(graph)]),
     keep: place => chosen.has(place),
-    quantized: quantized !== undefined,
+    quantized: quantized ? quantizedPart(graph, quantized.nodes, isFloat) : new Set(),
   })
   const kept = keptNodes(graph.node.map(place), fates, producersOf(graph), file)
-  if (fates.every(({ type }) => type !== 'reduced'))
+  // of a quantised model nothing may be left over
+  if (!quantized && fates.every(({ type }) => type !== 'reduced'))
     throw new DepthgateError(
       'precision',
       `${file}: not one of its nodes would compute in ${format}: ${kept.length === 0 ? 'none reads or writes float32' : [...new Set(kept.map(({ node, reason }) => `${node}: ${reason}`))].slice(0, 5).join('; ')}`,
@@ -241,7 +243,7 @@ function constantOutputs({ node }: GraphProto): string[] {
 function chooseWidened(
   { arithmetic, accumulate = 'engine' }: Conversion,
   placed: readonly PlacedNode[],
-  quantized: ReadonlySet<NodeProto> = new Set(),
+  quantized: QuantizedBefore['nodes'] = new Map(),
 ): (node: NodeProto) => boolean {
   const isProduct = (node: NodeProto) => products.has(node.opType) && !quantized.has(node)
   const where = 'accumulate.fp32'

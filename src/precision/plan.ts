@@ -1,4 +1,4 @@
-import { TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
+import { type NodeProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
 import { capturedBy, type PlacedNode } from '../onnx/graph.ts'
 import { bodiesOf, isStandard } from '../onnx/nodes.ts'
 import type { TypeTable } from '../onnx/types.ts'
@@ -25,8 +25,8 @@ export interface PlanRequest {
   constants: ReadonlySet<string>
   /** The user's choice of nodes that stay FP32. */
   keep: (placed: PlacedNode) => boolean
-  /** Whether what quantises is depthgate's, with scales that the format holds. */
-  quantized: boolean
+  /** Nodes that stay FP32 because they are quantised, or stand between what is. */
+  quantized: ReadonlySet<NodeProto>
 }
 
 /**
@@ -60,13 +60,14 @@ function fateOf(
   const kept = (reason: string): NodeFate => ({ type: 'kept', reason })
   if (bodiesOf(node).length > 0) return kept('control flow stays FP32 as a whole')
   if (!isStandard(node.domain)) return kept(`an operator of ${node.domain} takes what it was exported with`)
-  if (keep(placed)) return names.some(isFloat) ? kept('asked for') : { type: 'untouched' }
+  if (keep(placed) || quantized.has(node))
+    return names.some(isFloat) ? kept(keep(placed) ? 'asked for' : 'quantised') : { type: 'untouched' }
   const unknown = names.find(name => types.typeOf(name) === undefined)
   if (unknown !== undefined) return { type: 'unknown', tensor: unknown }
   if (!names.some(isFloat)) return { type: 'untouched' }
   if (names.some(name => types.typeOf(name) === 'not a tensor'))
     return kept('it handles sequences or optionals')
-  if (quantising.has(node.opType) && !quantized) return kept('it quantises')
+  if (quantising.has(node.opType)) return kept('it quantises')
   if (fromShapes) return kept('it computes sizes, not data')
   if (sources.has(node.opType)) return kept('its result is reduced where it is used')
   const since = allowedSince(format, node.opType)

@@ -10,7 +10,7 @@ import { hoistConstants } from './constants.ts'
 import { chooseNodes, type NodePattern } from './keep.ts'
 import { quantising } from './operators.ts'
 import { type QuantizedSlot, type QuantizeFate, slotsOf } from './quantize-slots.ts'
-import { type QuantizedFormat, type Rest, rests } from './quantized-weight.ts'
+import type { QuantizedFormat } from './quantized-weight.ts'
 import { refuseUnfit } from './refuse.ts'
 
 /** Operators that can be quantised: products of data and weights. */
@@ -20,10 +20,8 @@ export type QuantizedOperator = (typeof quantizedOperators)[number]
 /** Which nodes are quantised. */
 export interface QuantizeChoice {
   format: QuantizedFormat
-  /** By default all, but of int8 beside a reduced rest no ConvTranspose: TensorRT has no such kernel of it. */
+  /** By default all. */
   operators?: readonly QuantizedOperator[]
-  /** What is not quantised: by default it stays FP32. */
-  rest?: Rest
   /** Nodes that are not quantised: they are of the rest. */
   keep?: readonly NodePattern[]
   /** Nodes that are neither quantised nor of the rest: they stay FP32. */
@@ -44,7 +42,6 @@ export interface QuantizeChoice {
 const choiceNames: readonly string[] = [
   'format',
   'operators',
-  'rest',
   'keep',
   'keepFp32',
   'keepFirst',
@@ -53,40 +50,21 @@ const choiceNames: readonly string[] = [
   'residual',
 ] satisfies (keyof QuantizeChoice)[]
 
-/**
- * The operators that a choice quantises. TensorRT's int8 kernels of ConvTranspose write FP32, or INT8 where QuantizeLinear
- * follows (NVIDIA/TensorRT issue 1699; 10.6 has none that writes FP16): beside a reduced rest one is quantised only where
- * `operators` names it. Pure.
- */
-export function operatorsOf({
-  format,
-  operators,
-  rest = 'fp32',
-}: Pick<QuantizeChoice, 'format' | 'operators' | 'rest'>): readonly QuantizedOperator[] {
-  if (operators) return operators
-  return format === 'int8' && rest !== 'fp32'
-    ? quantizedOperators.filter(operator => operator !== 'ConvTranspose')
-    : quantizedOperators
-}
-
 export interface QuantizePlan {
   format: QuantizedFormat
-  rest: Rest
   nodes: ReadonlyMap<NodeProto, readonly QuantizedSlot[]>
   /** Tensors that a range is needed for, in the order of the graph. */
   activations: readonly string[]
-  /** Nodes of the chosen operators, by default of all four, that are not quantised, and why. */
+  /** Nodes of the chosen operators that are not quantised, and why. */
   kept: readonly { node: string; reason: string }[]
   /** Every node of the model as it came, with its place. */
   placed: readonly PlacedNode[]
-  /** Whether it is no error that nothing is quantised. */
-  mayBeNone: boolean
 }
 
 /**
  * Decides what of a model is quantised, and makes the model ready for it, in place: float constants become initialisers,
- * nodes come after what they read, and the opset is raised to 19, the first that has fp8, and scales that are not FP32,
- * where either is asked for. Bodies of If, Loop and Scan stay FP32.
+ * nodes come after what they read, and for fp8 the opset is raised to 19, the first that has it. Bodies of If, Loop and
+ * Scan stay FP32.
  * @param file how errors call the model
  * @param mayBeNone of a search, which also asks what the rest alone costs
  * @throws DepthgateError where the model is quantised or reduced already, is too old, or where nothing would be quantised
@@ -98,9 +76,8 @@ export function planQuantization(
   mayBeNone = false,
 ): QuantizePlan {
   checkKeys(choice, choiceNames, `${file}: quantize`)
-  const { format, operators = quantizedOperators, rest = 'fp32', keep = [], keepFp32 = [] } = choice
+  const { format, operators = quantizedOperators, keep = [], keepFp32 = [] } = choice
   for (const operator of operators) checkChoice(operator, quantizedOperators, `${file}: operators`)
-  checkChoice(rest, rests, `${file}: rest`)
   refuseUnfit(model, format, file)
   const graph = model.graph!
   const placed = [...placedNodes(graph)]
@@ -108,17 +85,16 @@ export function planQuantization(
   const isRest = chooseNodes(keep, placed, 'keep')
   const isFp32 = chooseNodes(keepFp32, placed, 'keepFp32')
   const isKept = (place: PlacedNode) => isRest(place) || isFp32(place)
-  if (format === 'fp8' || rest !== 'fp32') raiseOpset(model, 19, file)
+  if (format === 'fp8') raiseOpset(model, 19, file)
   hoistConstants(graph, file)
   graph.node = sortedNodes(graph, file)
 
   const constants = new Map(graph.initializer.map(({ name, dims }) => [name, dims.map(Number)]))
   const { typeOf } = inferTypes(model)
-  const isOf = ({ opType, domain }: NodeProto, among: readonly string[]) =>
-    isStandard(domain) && among.includes(opType)
-  const products = placed.filter(({ node }) => isOf(node, operators))
-  const chosen = operatorsOf(choice)
-  const among = new Set(graph.node.filter(node => isOf(node, chosen)))
+  const isChosen = ({ opType, domain }: NodeProto) =>
+    isStandard(domain) && operators.some(operator => operator === opType)
+  const products = placed.filter(({ node }) => isChosen(node))
+  const among = new Set(graph.node.filter(isChosen))
   const first = choice.keepFirst ? firstOf(graph.node, among) : new Set()
   const last = choice.keepLast ? lastOf(graph.node, among) : new Set()
 
@@ -135,14 +111,13 @@ export function planQuantization(
       `${file}: not one of its nodes would be quantised: ${kept.length === 0 ? `it has no ${operators.join(', ')}` : reasonsOf(kept)}`,
     )
   if (choice.residual) addResiduals()
-  return { format, rest, nodes, activations: activationsOf(graph.node, nodes), kept, placed, mayBeNone }
+  return { format, nodes, activations: activationsOf(graph.node, nodes), kept, placed }
 
   function fateOf(product: PlacedNode): QuantizeFate {
     const { node, id } = product
     const keepIt = (reason: string): QuantizeFate => ({ type: 'kept', reason })
     if (id.includes('/')) return keepIt('control flow stays FP32 as a whole')
     if (isKept(product)) return keepIt('asked for')
-    if (!among.has(node)) return keepIt(`TensorRT has no ${format} kernel of it that writes ${rest}`)
     if (first.has(node)) return keepIt('a first layer')
     if (last.has(node)) return keepIt('a last layer')
     return slotsOf(node, {
@@ -168,7 +143,7 @@ export function planQuantization(
 }
 
 /** Reasons of nodes that are not quantised, in one line. */
-export function reasonsOf(kept: QuantizePlan['kept']): string {
+function reasonsOf(kept: QuantizePlan['kept']): string {
   return kept.map(({ node, reason }) => `${node}: ${reason}`).join('; ')
 }
 

@@ -11,34 +11,26 @@ import {
   TensorProtoSchema,
 } from '../onnx/gen/onnx_pb.ts'
 import { capturedBy, freshNames } from '../onnx/graph.ts'
-import { describeNode } from '../onnx/nodes.ts'
-import { type QuantizePlan, reasonsOf } from './quantize-plan.ts'
-import type { QuantizedSlot } from './quantize-slots.ts'
+import type { QuantizePlan } from './quantize-plan.ts'
 import { quantizedType, quantizeWeight, scalesFor } from './quantized-weight.ts'
 
 /** What a quantisation did. */
 export interface Quantized {
   /** Nodes that read quantised tensors. */
   nodes: number
-  /** The same, themselves. */
-  quantized: ReadonlySet<NodeProto>
   /** Nodes of the chosen operators that do not, and why. */
   kept: QuantizePlan['kept']
   /** Each tensor that is quantised while the network runs, and the magnitude up to which it keeps its values. */
   activations: { tensor: string; range: number }[]
-  /**
-   * Weights that are stored quantised, how many values they have, and how many of their channels have the smallest scale
-   * that the format of the rest gives.
-   */
-  weights: { tensor: string; values: number; floored: number }[]
+  /** Weights that are stored quantised, and how many values they have. */
+  weights: { tensor: string; values: number }[]
 }
 
 /**
  * Quantises a planned model, in place: the nodes of the plan read their inputs by way of QuantizeLinear and
- * DequantizeLinear, everything else, sums and biases too, stays FP32; `convert` makes another rest of it. Scales are
- * float32 numbers that the format of the rest holds; a node whose tensor has none there is not quantised. A tensor `t` is quantised once for all its
- * quantised readers, as `t/int8` (or `t/fp8`), with one scale, symmetrically; others read `t` itself. Weights are stored
- * quantised, with a DequantizeLinear; one that nobody else reads in float32 is gone.
+ * DequantizeLinear, everything else, sums and biases too, stays FP32; `convert` makes another rest of it. A tensor `t` is
+ * quantised once for all its quantised readers, as `t/int8` (or `t/fp8`), with one scale, symmetrically; others read `t`
+ * itself. Weights are stored quantised, with a DequantizeLinear; one that nobody else reads in float32 is gone.
  * @param ranges the magnitude up to which each activation of the plan keeps its values; 0 for one that is 0 throughout
  * @param file how errors call the model; external data lie beside it
  */
@@ -49,7 +41,7 @@ export function quantize(
   file: string,
 ): Quantized {
   const graph = model.graph!
-  const { format, rest } = plan
+  const { format } = plan
   const fresh = freshNames(graph)
   const weights = new Map(graph.initializer.map(tensor => [tensor.name, tensor]))
   // listed as inputs too, weights of old exports could be replaced from outside
@@ -59,30 +51,14 @@ export function quantize(
   const made: TensorProto[] = []
   const atStart: NodeProto[] = []
   const behind = new Map<string, NodeProto[]>()
-  const quantized = new Set<NodeProto>()
-  const kept = [...plan.kept]
-  const result: Quantized = { nodes: 0, quantized, kept, activations: [], weights: [] }
+  const result: Quantized = { nodes: plan.nodes.size, kept: plan.kept, activations: [], weights: [] }
 
   const known = new Map<string, string>()
-  const sources = new Map<string, Source>()
-  for (const node of graph.node) {
-    const slots = plan.nodes.get(node)
-    if (!slots) continue
-    const found = slots.map(slot => ({ slot, ...sourceOf(node.input[slot.slot]!, slot) }))
-    const unfit = found.find(({ type }) => type === 'unfit')
-    if (unfit?.type === 'unfit') {
-      kept.push({ node: describeNode(node), reason: unfit.reason })
-      continue
+  for (const node of graph.node)
+    for (const slot of plan.nodes.get(node) ?? []) {
+      const name = node.input[slot.slot]!
+      node.input[slot.slot] = slot.kind === 'activation' ? activation(name) : weight(name, slot.axis)
     }
-    quantized.add(node)
-    for (const source of found) if (source.type === 'fits') node.input[source.slot.slot] = source.read()
-  }
-  result.nodes = quantized.size
-  if (quantized.size === 0 && !plan.mayBeNone)
-    throw new DepthgateError(
-      'precision',
-      `${file}: not one of its nodes can be quantised: ${reasonsOf(kept)}`,
-    )
   graph.node = [
     ...atStart,
     ...graph.input.flatMap(({ name }) => behind.get(name) ?? []),
@@ -94,22 +70,12 @@ export function quantize(
   graph.valueInfo = graph.valueInfo.filter(({ name }) => !gone.has(name))
   return result
 
-  function sourceOf(name: string, slot: QuantizedSlot): Source {
-    const key = slot.kind === 'activation' ? `activation ${name}` : `weight ${slot.axis} ${name}`
-    const source =
-      sources.get(key) ?? (slot.kind === 'activation' ? activation(name) : weight(name, slot.axis))
-    sources.set(key, source)
-    return source
-  }
-
   /** The quantised tensor given back as float32, made once whoever reads it. */
-  function activation(name: string): Source {
-    const range = rangeFor(name, ranges, file)
-    const found = scalesFor(format, [range], rest)
-    if (found.type === 'unfit') return { type: 'unfit', reason: `${name}: ${found.reason}` }
-    const read = () => {
+  function activation(name: string): string {
+    return once(`activation ${name}`, () => {
+      const range = rangeFor(name, ranges, file)
       const low = fresh(`${name}/${format}`)
-      const scale = floats(fresh(`${low}/scale`), found.scales)
+      const scale = floats(fresh(`${low}/scale`), scalesFor(format, [range]))
       const back = fresh(`${low}/fp32`)
       behind.set(name, [
         linear('QuantizeLinear', [name, scale, zeros()], low),
@@ -117,25 +83,21 @@ export function quantize(
       ])
       result.activations.push({ tensor: name, range })
       return back
-    }
-    return { type: 'fits', read: () => once(`activation ${name}`, read) }
+    })
   }
 
-  function weight(name: string, axis: number | undefined): Source {
-    const found = quantizeWeight(weights.get(name)!, axis, { format, rest }, file)
-    if (found.type === 'unfit') return { type: 'unfit', reason: `${name}: ${found.reason}` }
-    const { data, scales, floored } = found
-    const read = () => {
+  function weight(name: string, axis: number | undefined): string {
+    return once(`weight ${axis} ${name}`, () => {
+      const { data, scales } = quantizeWeight(weights.get(name)!, axis, format, file)
       data.name = fresh(`${name}/${format}`)
       made.push(data)
       const channels = axis === undefined ? undefined : scales.length
       const scale = floats(fresh(`${data.name}/scale`), scales, channels)
       const back = fresh(`${data.name}/fp32`)
       atStart.push(linear('DequantizeLinear', [data.name, scale, zeros(channels)], back, axis))
-      result.weights.push({ tensor: name, values: data.rawData.length, floored })
+      result.weights.push({ tensor: name, values: data.rawData.length })
       return back
-    }
-    return { type: 'fits', read: () => once(`weight ${axis} ${name}`, read) }
+    })
   }
 
   /** Zero points: one, or one a channel. */
@@ -172,9 +134,6 @@ export function quantize(
     return name
   }
 }
-
-/** A quantised tensor: `read` gives the name under which it comes back, or it has no scale that the rest's format holds. */
-type Source = { type: 'fits'; read: () => string } | { type: 'unfit'; reason: string }
 
 /** A scalar, or one axis of channels. */
 function dimsOf(channels: number | undefined): bigint[] {

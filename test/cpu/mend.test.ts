@@ -116,16 +116,19 @@ describe('int8 with the rest in fp16', () => {
     expect(made.graph!.node.some(({ opType }) => opType === 'Cast')).toBe(true)
   })
 
-  test('puts what overflows in fp16 into FP32', async () => {
+  test('puts what overflows in fp16 into FP32, unless it stands between quantised nodes alone', async () => {
     const trap = {
       ...questionOf('layernorm-overflow', { recipes: { int8: recipe } }),
       precision: 'int8' as const,
     }
-    const found = await mend(trap, variantsOf(trap, recipe), { margin })
+    expect((await mend(trap, variantsOf(trap, recipe), { margin })).type).toBe('passes')
+    // the norm is read by a product of the rest
+    const variants = variantsOf(trap, { ...recipe, operators: ['Conv'] })
+    const found = await mend(trap, variants, { margin })
     if (found.type !== 'mended') throw new Error(found.type)
-    expect(
-      planOf(trap, variantsOf(trap, recipe), found, margin).nodes.map(node => `${node.name} ${node.in}`),
-    ).toEqual(needs[0]![2])
+    expect(planOf(trap, variants, found, margin).nodes.map(node => `${node.name} ${node.in}`)).toEqual(
+      needs[0]![2],
+    )
   })
 })
 

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs'
 import ort from 'onnxruntime-node'
 import { afterAll, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
@@ -8,9 +7,9 @@ import { planOf } from '../../src/explain/plan-of.ts'
 import { variantsOf } from '../../src/explain/variants.ts'
 import { calibratedRanges, quantized } from '../../src/gate/calibrate.ts'
 import { readInput } from '../../src/golden/store.ts'
-import { encodeModel, readModel } from '../../src/onnx/model.ts'
+import { readModel } from '../../src/onnx/model.ts'
 import { probeQuantized } from '../../src/precision/probe-quantized.ts'
-import { fetched, modelOf, nodeOf } from '../helpers/graph.ts'
+import { fetched } from '../helpers/graph.ts'
 import { trapQuestion } from '../helpers/models.ts'
 
 afterAll(releaseEngines)
@@ -49,25 +48,6 @@ test.each(['int8', 'fp8'] as const)(
     expect(found[last.local]!.data).not.toEqual(found[last.emulated]!.data)
   },
 )
-
-test('beside a rest in fp16 the probe quantises what the variant does, no ConvTranspose', async () => {
-  const question = { ...trapQuestion('benign'), precision: 'int8' } as const
-  const weight = { dims: [3, 3, 1, 1], values: Array.from({ length: 9 }, (_, i) => i / 9) }
-  const shape = [...readInput(question.model.golden, 'slopes').shape]
-  const network = modelOf(17, {
-    nodes: [
-      nodeOf('Conv', ['image', 'w'], ['c']),
-      nodeOf('ConvTranspose', ['c', 'w'], ['t']),
-      nodeOf('Conv', ['t', 'w'], ['depth']),
-    ],
-    inputs: [{ name: 'image', shape }],
-    outputs: [{ name: 'depth', shape }],
-    weights: { w: weight },
-  })
-  writeFileSync(question.onnx, Buffer.concat(encodeModel(network)))
-  const { nodes } = await variantsOf(question, { rest: 'fp16' }).probe()
-  expect(nodes.map(({ placed }) => placed.node.opType)).toEqual(['Conv', 'Conv'])
-})
 
 test('mend leaves products out of int8 until the limits are kept, and says which matter', async () => {
   const question = { ...trapQuestion('benign'), precision: 'int8', tolerance: { absRel: 5e-4 } } as const

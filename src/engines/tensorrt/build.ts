@@ -112,9 +112,8 @@ function calibrationArrays(calibration: Calibration | undefined): WireArray[] {
 }
 
 /**
- * TensorRT has no kernel of the format for some operators, such as BF16 for Resize and ConvTranspose in 10.6, or INT8 for a
- * ConvTranspose that writes FP16. Beside quantised products, `keep` leaves one to the rest, and `keepFp32` takes a node out of
- * that.
+ * TensorRT has no kernel of the format for some operators, such as BF16 for Resize and ConvTranspose in 10.6. Beside
+ * quantised products, `keep` leaves one to the rest, and `keepFp32` takes a node out of that.
  */
 function withoutKernel(words: string, precision: string): string {
   const found = nodeWithoutKernel(words)

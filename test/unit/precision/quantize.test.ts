@@ -1,6 +1,5 @@
 import { toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import { withFp32Rest } from '../../../src/gate/recipe.ts'
 import { floatsOf } from '../../../src/onnx/floats.ts'
 import {
   type ModelProto,
@@ -12,9 +11,8 @@ import { attributeOf, opsetOf } from '../../../src/onnx/nodes.ts'
 import { type Quantized, quantize } from '../../../src/precision/quantize.ts'
 import { planQuantization, type QuantizeChoice } from '../../../src/precision/quantize-plan.ts'
 import { scalesFor } from '../../../src/precision/quantized-weight.ts'
-import { roundTo } from '../../../src/precision/round.ts'
 import { errorOf } from '../../helpers/error-of.ts'
-import { graphOf, modelOf, nodeOf, noise, type Weight, noisy as w } from '../../helpers/graph.ts'
+import { graphOf, modelOf, nodeOf, type Weight, noisy as w } from '../../helpers/graph.ts'
 
 const shape = [1, 4, 6, 6]
 const conv = (input: string, weight: string, output: string, more: object = {}) =>
@@ -77,13 +75,12 @@ describe('a quantised model', () => {
     )
     expect(facts).toEqual({
       nodes: 3,
-      quantized: new Set(model.graph!.node.filter(({ opType }) => opType === 'Conv')),
       kept: [],
       activations: [
         { tensor: 'x', range: 1 },
         { tensor: 'r', range: 1 },
       ],
-      weights: ['v', 'w', 'u'].map(tensor => ({ tensor, values: 16, floored: 0 })),
+      weights: ['v', 'w', 'u'].map(tensor => ({ tensor, values: 16 })),
     })
     expect(new Set(model.graph!.node.map(({ name }) => name).filter(name => name !== '')).size).toBe(10)
   })
@@ -320,34 +317,6 @@ describe('what stays FP32 is told with its reason:', () => {
     ])
   })
 
-  test.each(['fp16', 'bf16'] as const)(
-    'a ConvTranspose beside a rest in %s, unless it is asked for',
-    rest => {
-      const up = (input: string, output: string) =>
-        nodeOf('ConvTranspose', [input, 'u'], [output], {}, { name: output })
-      const of = (choice: Partial<QuantizeChoice>) => {
-        const model = network([conv('x', 'w', 'a'), up('a', 'b'), conv('b', 'w', 'c'), up('c', 'y')], {
-          w: w(4, 4, 1, 1),
-          u: w(4, 4, 1, 1),
-        })
-        const { kept, nodes } = quantized(model, choice)
-        return { kept, nodes }
-      }
-      const reason = `TensorRT has no int8 kernel of it that writes ${rest}`
-      const left = ['b', 'y'].map(name => ({ node: `ConvTranspose "${name}"`, reason }))
-      expect(of({ rest })).toEqual({ kept: left, nodes: 2 })
-      expect(of({ rest, keep: ['y'] }).kept).toEqual([
-        left[0],
-        { node: 'ConvTranspose "y"', reason: 'asked for' },
-      ])
-      expect(of({ rest, operators: ['Conv', 'ConvTranspose'] })).toEqual({ kept: [], nodes: 4 })
-      expect(of({ rest, format: 'fp8' })).toEqual({ kept: [], nodes: 4 })
-      expect(of({})).toEqual({ kept: [], nodes: 4 })
-      // a recipe whose rest is put into FP32 goes on quantising what it did
-      expect(of(withFp32Rest({ rest }, 'int8'))).toEqual({ kept: [], nodes: 2 })
-    },
-  )
-
   test('residual branches, unless they are asked for', () => {
     const build = () =>
       network(
@@ -375,87 +344,9 @@ describe('what stays FP32 is told with its reason:', () => {
   })
 })
 
-describe('scales for a rest in fp16', () => {
-  const smallest = 2 ** -14
-  test('are numbers of it, to which weights are rounded', () => {
-    const model = network([conv('x', 'w', 'y')], { w: { dims: [2, 4, 1, 1], values: [...noise(8, 3)] } })
-    quantized(model, { rest: 'fp16' })
-    const scales = floatsOf(initializer(model, 'w/int8/scale'), 'm')!
-    expect(scales).toEqual(roundTo('fp16', scales).values)
-    const steps = new Int8Array(initializer(model, 'w/int8').rawData)
-    // the scale that was rounded is the one that gives back: no value is further off than half of its step
-    for (const [i, value] of [...noise(8, 3)].entries())
-      expect(Math.abs(steps[i]! * scales[i >> 2]! - value)).toBeLessThanOrEqual(scales[i >> 2]! * 0.5001)
-    expect(opsetOf(model)).toBe(19)
-  })
-
-  test('of small channels are the smallest normal number, and counted', () => {
-    const model = network([nodeOf('MatMul', ['x', 'w'], ['y'])], {
-      w: { dims: [6, 3], values: Array.from({ length: 18 }, (_, i) => [1, 1e-3, 0][i % 3]!) },
-    })
-    expect(quantized(model, { rest: 'fp16' }).weights).toEqual([{ tensor: 'w', values: 18, floored: 1 }])
-    const [large, small, none] = floatsOf(initializer(model, 'w/int8/scale'), 'm')!
-    expect([large, small, none]).toEqual([roundTo('fp16', Float32Array.of(1 / 127)).values[0], smallest, 1])
-    expect([...new Int8Array(initializer(model, 'w/int8').rawData.slice(0, 3))]).toEqual([127, 16, 0])
-  })
-
-  test.each<[string, { weight?: number; range?: number }, RegExp]>([
-    ['a small weight', { weight: 1e-3 }, /^w: its scale of 0\.00000787 is below the smallest normal fp16$/],
-    ['a large weight', { weight: 65504 }, /^w: its scale of 516 gives values beyond the largest fp16$/],
-    [
-      'a small activation',
-      { range: 1e-3 },
-      /^x: its scale of 0\.00000787 is below the smallest normal fp16$/,
-    ],
-    ['a large activation', { range: 1e6 }, /^x: its scale of 7870 gives values beyond the largest fp16$/],
-  ])('that it has not leave the node to the rest: %s', (_name, { weight = 1, range = 1 }, reason) => {
-    const build = () =>
-      network([conv('x', 'w', 'p'), conv('p', 'u', 'y')], {
-        w: { dims: [4, 4, 1, 1], values: Array.from({ length: 16 }, () => weight) },
-        u: w(4, 4, 1, 1),
-      })
-    const made = (rest: 'fp32' | 'fp16' | 'bf16') => {
-      const model = build()
-      const plan = planQuantization(model, { format: 'int8', rest }, 'm.onnx')
-      const ranges = new Map([
-        ['x', range],
-        ['p', 1],
-      ])
-      return { model, ...quantize(model, plan, ranges, 'm.onnx') }
-    }
-    const { model, nodes, kept, quantized: which } = made('fp16')
-    expect(nodes).toBe(1)
-    expect([...which].map(({ name }) => name)).toEqual(['y'])
-    expect(kept).toEqual([{ node: 'Conv "p"', reason: expect.stringMatching(reason) }])
-    expect(model.graph!.node.find(({ name }) => name === 'p')!.input).toEqual(['x', 'w'])
-    expect([made('fp32').nodes, made('bf16').nodes]).toEqual([2, 2])
-  })
-
-  test('where none has any, nothing is made', () => {
-    const model = network([conv('x', 'w', 'y')], { w: { dims: [1, 4, 1, 1], values: [1e-4, 0, 0, 0] } })
-    expect(errorOf(() => quantized(model, { rest: 'fp16' })).message).toMatch(
-      /m\.onnx: not one of its nodes can be quantised: Conv "y": w: its scale of/,
-    )
-  })
-
-  test.each(['fp16', 'bf16'] as const)('never give back what %s cannot hold', rest => {
-    for (const format of ['int8', 'fp8'] as const)
-      for (let exponent = -40; exponent < 126; exponent++) {
-        const found = scalesFor(format, [1.99 * 2 ** exponent], rest)
-        if (found.type === 'unfit') continue
-        const [scale] = found.scales as unknown as [number]
-        const back = roundTo(rest, Float32Array.of((format === 'int8' ? 127 : 448) * scale))
-        expect(back.clamped).toBe(0)
-        expect(back.values[0]! / (1.99 * 2 ** exponent)).toBeCloseTo(1, 1)
-      }
-  })
-})
-
-test('what lies beyond the range of an int8 comes back finite in a rest of fp16: QuantizeLinear gives -128 for it', () => {
-  expect(scalesFor('int8', [65_468], 'fp16').type).toBe('unfit')
-  const found = scalesFor('int8', [64_000], 'fp16')
-  expect(found.type === 'fits' && found.scales[0]! * 128).toBeLessThanOrEqual(65_504)
-  expect(scalesFor('fp8', [65_468], 'fp16').type).toBe('fits')
+test('no scale is a subnormal number, which could be taken for 0', () => {
+  const [tiny, small, none] = scalesFor('int8', [1e-44, 127 * 2 ** -120, 0])
+  expect([tiny, small, none]).toEqual([2 ** -126, 2 ** -120, 1])
 })
 
 describe('is refused, with the way out:', () => {
