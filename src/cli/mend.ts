@@ -16,6 +16,7 @@ import { writeModel } from '../onnx/write.ts'
 import { frontierChart, mendText } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
+import { showBuilds } from './build-progress.ts'
 import { type Command, countOf, numberOf, parse } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { checkEngines, questionOf } from './question.ts'
@@ -90,10 +91,12 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     const variants = variantsOf(question, recipe)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
     const line = trialLine(process.stderr)
+    showBuilds(line.again)
     const guide = guideOf(question, recipe, values.guide)
     const settings = {
       margin,
-      onTrial: line.show,
+      onTrial: line.trial,
+      onBuild: line.build,
       ...(values.trials !== undefined && { splits: countOf('--trials', values.trials) >> 1 }),
       ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
     }

@@ -279,11 +279,13 @@ if (text('runs', 'utf8').length === 3) await new Promise(done => setTimeout(done
     expect(again.stdout, again.stderr).toContain('2 known from before')
   })
 
-  test.each(['mend', 'explain'])('%s: Ctrl-C ends a build on TensorRT at once', async verb => {
-    const folder = project('benign')
-    // answers as the worker does, and builds for ten minutes
-    const python = join(folder, 'python')
-    const worker = `#!/usr/bin/env python3
+  test.each(['mend', 'explain'])(
+    '%s: a build on TensorRT is shown, and Ctrl-C ends it at once',
+    async verb => {
+      const folder = project('benign')
+      // answers as the worker does, and builds for ten minutes
+      const python = join(folder, 'python')
+      const worker = `#!/usr/bin/env python3
 import os, sys, time
 sys.path.insert(0, ${JSON.stringify(join(repo, 'src/engines/worker'))})
 from depthgate_worker import server
@@ -300,24 +302,26 @@ def build(request, arrays, progress):
 
 server.serve({"hello": hello, "build": build})
 `
-    writeFileSync(python, worker, { mode: 0o755 })
-    writeConfig(folder, {
-      engines: { trt: { engine: 'tensorrt', python } },
-      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['trt'] } },
-    })
-    const building = join(folder, 'building')
-    const { code, words } = await signalled([verb, 'net', '--trials', '8'], folder, () =>
-      existsSync(building),
-    )
-    expect(code, words).toBe(130)
-    expect(words).toContain('the same command goes on from there')
-    const builder = Number(readFileSync(building, 'utf8'))
-    while (isRunning(builder)) await setTimeout(20)
-    // what was tried on the guide
-    const [kept, ...rest] = readdirSync(join(folder, '.depthgate/mend'))
-    expect(readFileSync(join(folder, '.depthgate/mend', kept!), 'utf8')).toContain('"trial":')
-    expect(rest).toEqual([])
-  })
+      writeFileSync(python, worker, { mode: 0o755 })
+      writeConfig(folder, {
+        engines: { trt: { engine: 'tensorrt', python } },
+        models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['trt'] } },
+      })
+      const building = join(folder, 'building')
+      const { code, words } = await signalled([verb, 'net', '--trials', '8'], folder, () =>
+        existsSync(building),
+      )
+      expect(code, words).toBe(130)
+      expect(words).toMatch(/^TensorRT: building net-0\.onnx at fp16: starting TensorRT, \d+ s$/m)
+      expect(words).toContain('the same command goes on from there')
+      const builder = Number(readFileSync(building, 'utf8'))
+      while (isRunning(builder)) await setTimeout(20)
+      // what was tried on the guide
+      const [kept, ...rest] = readdirSync(join(folder, '.depthgate/mend'))
+      expect(readFileSync(join(folder, '.depthgate/mend', kept!), 'utf8')).toContain('"trial":')
+      expect(rest).toEqual([])
+    },
+  )
 
   test.each(['mend', 'explain'])(
     '%s: an engine that is not there is told before anything is tried',
