@@ -20,6 +20,7 @@ import { showBuilds } from './build-progress.ts'
 import { type Command, countOf, numberOf, parse } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { checkEngines, questionOf } from './question.ts'
+import { unwrittenOf, unwrittenText } from './unwritten.ts'
 
 const options = {
   precision: { type: 'string', default: 'fp16' },
@@ -112,11 +113,19 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     const plan = found.type === 'mended' ? planOf(question, variants, found, margin) : undefined
     // units hold nodes of the graph, which are nothing to print
     const chosen = 'chosen' in found ? { chosen: found.chosen.map(chosenUnit) } : {}
-    if (values.json) console.log(honestJson({ ...found, ...chosen, ...(plan && { plan }) }))
+    const unwritten =
+      found.type === 'mended' ? undefined : unwrittenOf(found.type, { ...values, plan: planFile })
+    if (values.json)
+      console.log(honestJson({ ...found, ...chosen, ...(plan && { plan }), ...(unwritten && { unwritten }) }))
     else console.log(mendText(model.name, precision, margin, found).join('\n'))
     if (found.type === 'mended') await keep(question, variants, found, plan!, planFile, margin, values)
+    if (unwritten) sayer(values)(`\n${unwrittenText(unwritten, existsSync(planFile)).join('\n')}`)
     // builds were spent on it, whatever came of the sets
     if (found.type === 'unconfirmed') keepFrontier(question, found, margin, values)
+    if (found.type === 'passes' && values.out !== undefined)
+      sayer(values)(
+        `ONNX by the recipe as it is: depthgate convert --model ${model.name} --precision ${precision} -o ${values.out}`,
+      )
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
 }

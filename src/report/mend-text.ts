@@ -56,7 +56,7 @@ export function mendText(model: string, precision: string, margin: number, found
         '',
         ...(built
           ? [
-              colors.yellow('the best set, which was NOT confirmed: no plan is written'),
+              colors.yellow('the best set, which was NOT confirmed'),
               ...chosenTable(precision, found.chosen),
               '',
             ]

@@ -27,7 +27,9 @@ function config(folder: string, more: object = {}): void {
 
 function isNarrow({ stdout }: Ran): void {
   // names of files and lists for other tools are as long as they are
-  const lines = stdout.split('\n').filter(line => !/^(plan|trtexec|ModelOpt|ONNX|frontier|page):/.test(line))
+  const lines = stdout
+    .split('\n')
+    .filter(line => !/^(plan|trtexec|ModelOpt|ONNX|frontier|page|not written):/.test(line))
   expect(lines.filter(line => [...line].length > 80)).toEqual([])
 }
 
@@ -115,8 +117,9 @@ describe('mend', () => {
   })
 
   test('where FP32 itself misses the golden it says so, with the best that was reached; exit code 1', async () => {
-    const found = await depthgate(['mend', 'net'], project('export-constant'))
+    const found = await depthgate(['mend', 'net', '--frontier', 'f.svg'], project('export-constant'))
     expect(found.code).toBe(1)
+    expect(found.stdout).toContain('not written: precision-plan.json, f.svg: no set of nodes passes\n')
     expect(found.stdout).toMatch(/no set of nodes keeps every limit .* FP32 itself does not/)
     expect(found.stdout).toMatch(/The best reached, everything in FP32: \d+ % of depth scale on slopes/)
   })
@@ -151,6 +154,21 @@ describe('mend', () => {
     const found = await depthgate(['mend', ...args], project('benign'))
     expect(found.code).toBe(2)
     expect(found.stderr).toMatch(says)
+  })
+
+  test('where nothing is to be mended it says what is not written, and that an older plan stays', async () => {
+    const folder = project('benign')
+    const mend = (...args: string[]) => depthgate(['mend', 'net', '-o', 'mended.onnx', ...args], folder)
+    expect((await mend('--within', 'absRel=0.00002')).code).toBe(0)
+    const old = readFileSync(join(folder, 'precision-plan.json'), 'utf8')
+    const found = await mend()
+    expect(found.code).toBe(0)
+    expect(found.stdout).toContain('not written: precision-plan.json, mended.onnx: nothing is to be mended\n')
+    expect(found.stdout).toContain('precision-plan.json is of an earlier search, and stays as it is\n')
+    expect(readFileSync(join(folder, 'precision-plan.json'), 'utf8')).toBe(old)
+    const [command] = /(?<=depthgate )convert .*/.exec(found.stdout)!
+    expect((await depthgate(command.split(' '), folder)).code).toBe(0)
+    expect(JSON.parse((await mend('--json')).stdout).unwritten.what).toHaveLength(2)
   })
 
   test('a plan of another model is not written over', async () => {
@@ -243,17 +261,26 @@ writeFileSync(output`,
     expect(best.worst.used).toBeGreaterThan(0.9)
 
     // the best set is told node by node, in both forms
-    const told = await depthgate(['mend', 'net', '--guide', 'cpu', '--json'], folder)
-    const { type, chosen, plan } = JSON.parse(told.stdout)
+    const all = ['-o', 'mended.onnx', '--trtexec', '--modelopt', '--json']
+    const told = await depthgate(['mend', 'net', '--guide', 'cpu', ...all], folder)
+    const { type, chosen, plan, unwritten } = JSON.parse(told.stdout)
     expect({ type, plan }).toEqual({ type: 'unconfirmed', plan: undefined })
     const places = chosen.flatMap(({ nodes }: { nodes: string[] }) => nodes)
     expect(places.length).toBe(best.nodes + best.sums)
     expect(chosen[0]).toMatchObject({ in: 'fp32', alone: expect.any(Number), cost: expect.any(Number) })
-    const [, list] = found.stdout.split('the best set, which was NOT confirmed: no plan is written\n')
+    const [, list] = found.stdout.split('the best set, which was NOT confirmed\n')
     const rows = list!.split('\n').filter(line => / FP32 +[\d.]+ % /.test(line))
     const heads = chosen.map(({ nodes: [head] }: { nodes: string[] }) => `#${head}`)
     expect(rows.map(line => line.trim().split(' ')[0])).toEqual(heads)
-    expect(existsSync(join(folder, 'precision-plan.json'))).toBe(false)
+
+    // and so is what was asked for and is not there
+    expect(found.stdout).toContain(
+      '\nnot written: precision-plan.json: no set was confirmed\nfrontier: f.svg\n',
+    )
+    const what = ['precision-plan.json', 'mended.onnx', 'arguments of trtexec', 'arguments of ModelOpt']
+    expect(unwritten).toEqual({ what, why: 'no set was confirmed' })
+    expect(told.stderr).toContain(`not written: ${what.join(', ')}: no set was confirmed\n`)
+    for (const file of what.slice(0, 2)) expect(existsSync(join(folder, file))).toBe(false)
   })
 
   test('Ctrl-C reaches the program too: that is told as stopped, and what was tried is kept', async () => {
