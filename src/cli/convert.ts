@@ -16,7 +16,7 @@ import { reduceIo } from '../precision/io.ts'
 import { rests } from '../precision/quantized-weight.ts'
 import { roundedFormats } from '../precision/round.ts'
 import { fromHere } from '../report/phrase.ts'
-import { type Command, parse } from './command.ts'
+import { type Command, parse, refuseOnto } from './command.ts'
 import { doneText, listText } from './convert-text.ts'
 
 const options = {
@@ -170,8 +170,8 @@ async function convertFile(values: Values, source: string): Promise<number> {
 
 function outOf({ out }: Values, source: string): string {
   if (out === undefined) throw new DepthgateError('usage', 'depthgate convert needs -o OUT.onnx')
-  if (resolve(out) !== resolve(source)) return out
-  throw new DepthgateError('usage', `-o ${out}: is the model itself. Choose another name`)
+  refuseOnto(source, '-o', out)
+  return out
 }
 
 function recipeOf(values: Values): ReducedRecipe {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
@@ -17,7 +17,7 @@ import { frontierChart, mendText } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { showBuilds } from './build-progress.ts'
-import { type Command, countOf, numberOf, parse } from './command.ts'
+import { type Command, countOf, numberOf, parse, refuseOnto } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { checkEngines, questionOf } from './question.ts'
 import { unwrittenOf, unwrittenText } from './unwritten.ts'
@@ -82,7 +82,9 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     if (values.frontier !== undefined && !values.frontier.endsWith('.svg'))
       throw new DepthgateError('usage', `--frontier ${values.frontier}: is a picture; end its name in .svg`)
     const planFile = planFileOf(question, values.plan)
-    const recipe = recipeBelowPlan(question.model, question.precision)
+    refuseLoss(question.onnx, planFile, values)
+    const { recipe, notes } = recipeBelowPlan(question.model, question.precision)
+    for (const note of notes) console.error(`note: ${fromHere(note)}`)
     if ('calibrator' in recipe)
       throw new DepthgateError(
         'config',
@@ -140,10 +142,12 @@ async function keep(
   margin: number,
   values: Values,
 ): Promise<void> {
-  const { onnx, precision } = question
+  const { model, onnx, precision } = question
   const say = sayer(values)
   writeWhole(planFile, `${honestJson(plan)}\n`)
-  say(`\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '…' } with its path`)
+  say(
+    `\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '${relative(model.root, planFile)}' }`,
+  )
   if (values.out !== undefined) {
     const { recipe } = planRecipe(plan, onnx, planFile)
     writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
@@ -164,7 +168,7 @@ function keepFrontier(
   const { frontier: curve } = found
   const figures = found.type === 'mended' ? { curve, mended: found.mended } : { curve, best: found.best }
   writeWhole(values.frontier, frontierChart(found, margin, engine))
-  writeWhole(values.frontier.replace(/\.svg$/, '.json'), `${honestJson(figures)}\n`)
+  writeWhole(figuresOf(values.frontier), `${honestJson(figures)}\n`)
   sayer(values)(`frontier: ${fromHere(values.frontier)}`)
 }
 
@@ -182,7 +186,44 @@ function foreignText(tool: string, { text, untold }: Foreign): string {
 function planFileOf({ model, precision }: Question, path: string | undefined): string {
   const file = path === undefined ? join(model.root, 'precision-plan.json') : resolve(path)
   if (!existsSync(file)) return file
-  const old = readPlan(file, precision)
+  const old = planIn(file, precision)
   if (old.model === model.name) return file
   throw new DepthgateError('usage', `${file}: is the plan of ${old.model}. Name another with --plan`)
+}
+
+function planIn(file: string, precision: Question['precision']): PrecisionPlan {
+  try {
+    return readPlan(file, precision)
+  } catch (thrown) {
+    if (!(thrown instanceof DepthgateError)) throw thrown
+    throw new DepthgateError(
+      thrown.code,
+      `${thrown.message}\nIt is not written over: name another with --plan, or remove it`,
+      { cause: thrown },
+    )
+  }
+}
+
+/** Hours of a search are not to end in the loss of what it was made from, or of one result under another. */
+function refuseLoss(onnx: string, planFile: string, { out, frontier }: Values): void {
+  const files = {
+    '--plan': planFile,
+    ...(out !== undefined && { '-o': out }),
+    ...(frontier !== undefined && {
+      '--frontier': frontier,
+      'the figures of --frontier': figuresOf(frontier),
+    }),
+  }
+  const taken = new Map<string, string>()
+  for (const [flag, file] of Object.entries(files)) {
+    refuseOnto(onnx, flag, file)
+    const other = taken.get(resolve(file))
+    if (other !== undefined)
+      throw new DepthgateError('usage', `${flag} ${file}: is that of ${other} too. Choose another name`)
+    taken.set(resolve(file), flag)
+  }
+}
+
+function figuresOf(frontier: string): string {
+  return frontier.replace(/\.svg$/, '.json')
 }

@@ -103,6 +103,18 @@ describe('mend', () => {
     expect(gone.stdout).toMatch(/has no single node Pow "\/norm\/Pow"/)
   })
 
+  test('a plan that the config names and that is yet to be made is made', async () => {
+    const folder = project('layernorm-overflow', { recipes: { fp16: 'precision-plan.json' } })
+    const mended = await depthgate(['mend', 'net', '--trials', '2'], folder)
+    expect(mended.code, mended.stderr).toBe(0)
+    expect(mended.stderr).toContain('note: precision-plan.json, which the config names, is not there yet')
+    expect(mended.stdout).toContain("in the config: recipes: { fp16: 'precision-plan.json' }\n")
+    // so few trials tell no node apart
+    expect(mended.stdout).toMatch(/ 9320 % \/ \d+ .*\n% \/ 4: of four neighbours together/s)
+    isNarrow(mended)
+    expect((await depthgate(['gate', '--no-save'], folder)).code).toBe(0)
+  })
+
   test('nodes without names are told by their places and what they write', async () => {
     const folder = project('attention-logits')
     const onnx = join(folder, 'net.onnx')
@@ -120,7 +132,8 @@ describe('mend', () => {
     const found = await depthgate(['mend', 'net', '--frontier', 'f.svg'], project('export-constant'))
     expect(found.code).toBe(1)
     expect(found.stdout).toContain('not written: precision-plan.json, f.svg: no set of nodes passes\n')
-    expect(found.stdout).toMatch(/no set of nodes keeps every limit .* FP32 itself does not/)
+    expect(found.stdout).toMatch(/no set of nodes keeps every limit .*\n.* FP32 itself does not/)
+    isNarrow(found)
     expect(found.stdout).toMatch(/The best reached, everything in FP32: \d+ % of depth scale on slopes/)
   })
 
@@ -146,6 +159,15 @@ describe('mend', () => {
     [['net', '--precision', 'fp61'], /"fp61" is unknown; did you mean "fp16"/],
     [['net', '--within', 'absRel'], /--within absRel: write NAME=LIMIT/],
     [['net', '--within', 'absrel=1'], /--within: [\s\S]*"absrel" is unknown here; did you mean "absRel"/],
+    [['net', '-o', 'net.onnx'], /-o net\.onnx: is the model itself\. Choose another name/],
+    [
+      ['net', '--plan', 'f.json', '--frontier', 'f.svg'],
+      /the figures of --frontier f\.json: is that of --plan too/,
+    ],
+    [
+      ['net', '--plan', 'depthgate.config.json'],
+      /fit its schema[\s\S]*not written over: name another with --plan/,
+    ],
     [['net', '--margin', '1'], /--margin 1: give a share from 0 to below 1/],
     [['net', '--scene', 'slope'], /"slope" is unknown; did you mean "slopes"/],
     [['ent'], /has no model "ent"; did you mean "net"/],
