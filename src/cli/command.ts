@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
@@ -83,4 +84,10 @@ export function noPositionals(verb: string, positionals: readonly string[], inst
       'usage',
       `depthgate ${verb} takes no ${JSON.stringify(positionals[0])}. ${instead}`,
     )
+}
+
+/** Throws where what is written would take the place of the model that it is made from. */
+export function refuseOnto(model: string, flag: string, file: string): void {
+  if (resolve(file) === resolve(model))
+    throw new DepthgateError('usage', `${flag} ${file}: is the model itself. Choose another name`)
 }

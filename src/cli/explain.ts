@@ -9,7 +9,8 @@ import { explainHtml } from '../report/explain/explain-html.ts'
 import { explainText } from '../report/explain-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
-import { type Command, countOf, parse, patternOf } from './command.ts'
+import { showBuilds } from './build-progress.ts'
+import { type Command, countOf, parse, patternOf, refuseOnto } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { checkEngines, questionOf } from './question.ts'
 
@@ -58,17 +59,19 @@ Exit code: 0 told, 2 bad input, 130 stopped.
     const question = questionOf('explain', positionals, values)
     const [budget, top] = [countOf('--trials', values.trials), countOf('--top', values.top)]
     const nodes = values.nodes === undefined ? undefined : patternOf('--nodes', values.nodes)
+    if (values.html !== undefined) refuseOnto(question.onnx, '--html', values.html)
     const { recipe, notes } = chosenRecipe(question.model, question.precision)
     for (const note of notes) console.error(`note: ${note}`)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
     const line = trialLine(process.stderr)
+    showBuilds(line.again)
     const guide = guideOf(question, recipe, values.guide)
     const variants = variantsOf(question, recipe)
     const found = await unlessStopped(stop.signal, async () => {
       await checkEngines(question, values.guide)
       const guided = await explanation(guide?.question ?? question, guide?.variants ?? variants, {
         trials: budget,
-        onTrial: line.show,
+        onTrial: line.trial,
         onTensors: line.tensors,
         ...(nodes && { nodes }),
       })

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
@@ -16,9 +16,11 @@ import { writeModel } from '../onnx/write.ts'
 import { frontierChart, mendText } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
-import { type Command, countOf, numberOf, parse } from './command.ts'
+import { showBuilds } from './build-progress.ts'
+import { type Command, countOf, numberOf, parse, refuseOnto } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { checkEngines, questionOf } from './question.ts'
+import { unwrittenOf, unwrittenText } from './unwritten.ts'
 
 const options = {
   precision: { type: 'string', default: 'fp16' },
@@ -80,7 +82,9 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     if (values.frontier !== undefined && !values.frontier.endsWith('.svg'))
       throw new DepthgateError('usage', `--frontier ${values.frontier}: is a picture; end its name in .svg`)
     const planFile = planFileOf(question, values.plan)
-    const recipe = recipeBelowPlan(question.model, question.precision)
+    refuseLoss(question.onnx, planFile, values)
+    const { recipe, notes } = recipeBelowPlan(question.model, question.precision)
+    for (const note of notes) console.error(`note: ${fromHere(note)}`)
     if ('calibrator' in recipe)
       throw new DepthgateError(
         'config',
@@ -90,10 +94,12 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     const variants = variantsOf(question, recipe)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')
     const line = trialLine(process.stderr)
+    showBuilds(line.again)
     const guide = guideOf(question, recipe, values.guide)
     const settings = {
       margin,
-      onTrial: line.show,
+      onTrial: line.trial,
+      onBuild: line.build,
       ...(values.trials !== undefined && { splits: countOf('--trials', values.trials) >> 1 }),
       ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
     }
@@ -109,11 +115,19 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     const plan = found.type === 'mended' ? planOf(question, variants, found, margin) : undefined
     // units hold nodes of the graph, which are nothing to print
     const chosen = 'chosen' in found ? { chosen: found.chosen.map(chosenUnit) } : {}
-    if (values.json) console.log(honestJson({ ...found, ...chosen, ...(plan && { plan }) }))
+    const unwritten =
+      found.type === 'mended' ? undefined : unwrittenOf(found.type, { ...values, plan: planFile })
+    if (values.json)
+      console.log(honestJson({ ...found, ...chosen, ...(plan && { plan }), ...(unwritten && { unwritten }) }))
     else console.log(mendText(model.name, precision, margin, found).join('\n'))
     if (found.type === 'mended') await keep(question, variants, found, plan!, planFile, margin, values)
+    if (unwritten) sayer(values)(`\n${unwrittenText(unwritten, existsSync(planFile)).join('\n')}`)
     // builds were spent on it, whatever came of the sets
     if (found.type === 'unconfirmed') keepFrontier(question, found, margin, values)
+    if (found.type === 'passes' && values.out !== undefined)
+      sayer(values)(
+        `ONNX by the recipe as it is: depthgate convert --model ${model.name} --precision ${precision} -o ${values.out}`,
+      )
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
 }
@@ -128,10 +142,12 @@ async function keep(
   margin: number,
   values: Values,
 ): Promise<void> {
-  const { onnx, precision } = question
+  const { model, onnx, precision } = question
   const say = sayer(values)
   writeWhole(planFile, `${honestJson(plan)}\n`)
-  say(`\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '…' } with its path`)
+  say(
+    `\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '${relative(model.root, planFile)}' }`,
+  )
   if (values.out !== undefined) {
     const { recipe } = planRecipe(plan, onnx, planFile)
     writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
@@ -152,7 +168,7 @@ function keepFrontier(
   const { frontier: curve } = found
   const figures = found.type === 'mended' ? { curve, mended: found.mended } : { curve, best: found.best }
   writeWhole(values.frontier, frontierChart(found, margin, engine))
-  writeWhole(values.frontier.replace(/\.svg$/, '.json'), `${honestJson(figures)}\n`)
+  writeWhole(figuresOf(values.frontier), `${honestJson(figures)}\n`)
   sayer(values)(`frontier: ${fromHere(values.frontier)}`)
 }
 
@@ -170,7 +186,44 @@ function foreignText(tool: string, { text, untold }: Foreign): string {
 function planFileOf({ model, precision }: Question, path: string | undefined): string {
   const file = path === undefined ? join(model.root, 'precision-plan.json') : resolve(path)
   if (!existsSync(file)) return file
-  const old = readPlan(file, precision)
+  const old = planIn(file, precision)
   if (old.model === model.name) return file
   throw new DepthgateError('usage', `${file}: is the plan of ${old.model}. Name another with --plan`)
+}
+
+function planIn(file: string, precision: Question['precision']): PrecisionPlan {
+  try {
+    return readPlan(file, precision)
+  } catch (thrown) {
+    if (!(thrown instanceof DepthgateError)) throw thrown
+    throw new DepthgateError(
+      thrown.code,
+      `${thrown.message}\nIt is not written over: name another with --plan, or remove it`,
+      { cause: thrown },
+    )
+  }
+}
+
+/** Hours of a search are not to end in the loss of what it was made from, or of one result under another. */
+function refuseLoss(onnx: string, planFile: string, { out, frontier }: Values): void {
+  const files = {
+    '--plan': planFile,
+    ...(out !== undefined && { '-o': out }),
+    ...(frontier !== undefined && {
+      '--frontier': frontier,
+      'the figures of --frontier': figuresOf(frontier),
+    }),
+  }
+  const taken = new Map<string, string>()
+  for (const [flag, file] of Object.entries(files)) {
+    refuseOnto(onnx, flag, file)
+    const other = taken.get(resolve(file))
+    if (other !== undefined)
+      throw new DepthgateError('usage', `${flag} ${file}: is that of ${other} too. Choose another name`)
+    taken.set(resolve(file), flag)
+  }
+}
+
+function figuresOf(frontier: string): string {
+  return frontier.replace(/\.svg$/, '.json')
 }

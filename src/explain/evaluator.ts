@@ -70,6 +70,10 @@ export function engineEvaluator(
       try {
         const made = { ...(await request()), onnx: path, emulated, precision }
         return await withEngineOnce(made, judgedAt(path))
+      } catch (thrown) {
+        // that file goes with the trial
+        if (!(thrown instanceof DepthgateError)) throw thrown
+        throw new DepthgateError(thrown.code, thrown.message.replaceAll(path, onnx), { cause: thrown })
       } finally {
         rmSync(path, { force: true })
       }

@@ -4,8 +4,8 @@ import { everywhere, type Level, type Levels, levelsOf, nodesAt } from './levels
 import type { NextBuild } from './next-build.ts'
 import { levelsAfter } from './search.ts'
 import { cheapest, type Survey, survey } from './survey.ts'
-import type { Builds } from './target.ts'
-import { Trials } from './trials.ts'
+import type { Builds, TargetOptions } from './target.ts'
+import { type TrialOptions, Trials } from './trials.ts'
 import { between, type Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
@@ -79,14 +79,13 @@ export type Mending = {
   | { type: 'unconfirmed'; low: Point; best: Point; chosen: MendedUnit[]; frontier?: Point[] }
 )
 
-export interface MendOptions {
+export interface MendOptions extends TrialOptions, Pick<TargetOptions, 'onBuild'> {
   /** Share of every limit that must be left. */
   margin: number
   /** Halvings of the search for costly units. */
   splits?: number
   /** Points between all in the format and all in FP32 to measure besides. */
   frontier?: number
-  onTrial?: (worst: Worst, run: number) => void
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import { hostname } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { isRunning } from '../base/processes.ts'
@@ -86,7 +86,7 @@ export class TrialStore {
       const data = rawDataOf(tensor)
       if (data !== undefined && !(data instanceof Uint8Array)) this.#refer(tensor, this.#own(data))
     }
-    const path = join(this.#folder, `network-${this.#networks++}.onnx`)
+    const path = join(this.#folder, `${basename(from, '.onnx')}-${this.#networks++}.onnx`)
     writeModel(path, model, { from, external: 'as it is' })
     return path
   }

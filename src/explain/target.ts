@@ -11,13 +11,14 @@ import {
   type Look,
   type Question,
   type Trial,
+  type Worst,
   worstOfTrial,
 } from './evaluator.ts'
 import { type LayerMap, layerMap, nodeTimes } from './layer-map.ts'
 import { Ledger } from './ledger.ts'
 import { everywhere, isFull, type Levels, levelsText, recipeFor } from './levels.ts'
 import { servedPlaces } from './served.ts'
-import { ledgerFile, type TrialOptions } from './trials.ts'
+import { ledgerFile } from './trials.ts'
 import type { Unit } from './units.ts'
 import type { Recipe, Variants } from './variants.ts'
 
@@ -46,9 +47,11 @@ export interface Builds {
   seconds: number
 }
 
-export interface TargetOptions extends TrialOptions {
+export interface TargetOptions {
   /** What a node costs nominally, by its place: the weight by which a layer's time is given to its nodes. */
   weightOf(place: string): number
+  /** What a network that was run there came to. */
+  onBuild?: (worst: Worst, run: number) => void
 }
 
 /**
@@ -136,7 +139,7 @@ export class Target {
         })
     }
     const trial = await this.#kept(recipe, look)
-    this.#options.onTrial?.(worstOfTrial(trial), ++this.#run)
+    this.#options.onBuild?.(worstOfTrial(trial), ++this.#run)
     return { trial, ...found }
   }
 

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { RoundedFormat } from '../precision/round.ts'
 import { type Model, onnxByPrecision } from './config.ts'
@@ -33,10 +33,19 @@ export function chosenRecipe<Precision extends Format>(
   return chosen as Chosen<RecipeOf<Precision>>
 }
 
-/** The recipe that a plan was made on top of, where the config names one; else the config's own. */
-export function recipeBelowPlan({ config, root }: Model, precision: Format): ReducedRecipe | QuantizedRecipe {
+/** The recipe that a plan was made on top of, where the config names one; else the config's own. A plan may be yet to be made. */
+export function recipeBelowPlan(
+  { config, root }: Model,
+  precision: Format,
+): Chosen<ReducedRecipe | QuantizedRecipe> {
   const own = config.recipes?.[precision] ?? {}
-  return typeof own === 'string' ? readPlan(resolve(root, own), precision).recipe : own
+  if (typeof own !== 'string') return { recipe: own, notes: [] }
+  const file = resolve(root, own)
+  if (existsSync(file)) return { recipe: readPlan(file, precision).recipe, notes: [] }
+  return {
+    recipe: {},
+    notes: [`${file}, which the config names, is not there yet: the recipe beneath is empty`],
+  }
 }
 
 function factsOf(path: string): unknown[] {

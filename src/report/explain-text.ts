@@ -21,6 +21,9 @@ export function explainText(found: Explanation, top: number): string[] {
     '',
     `all in ${precision}  ${worstText(low)}`,
     `all in FP32  ${worstText(fp32)}`,
+    ...(fp32.used > 1
+      ? [colors.red('FP32 itself misses its golden: what nodes cost says little'), ...missedText(model)]
+      : []),
     ...brokenText(found),
     ...(['overflow', 'nan', 'flush'] as const).flatMap(fault =>
       first[fault] === undefined ? [] : [`${faultText[fault]} first at ${named(first[fault])}`],
@@ -32,7 +35,17 @@ export function explainText(found: Explanation, top: number): string[] {
     '',
     ...targetText(found, top),
     ...additivityText(found),
-    colors.dim(`${found.trials.run} trials run, ${found.trials.remembered} known from before`),
+    colors.dim(
+      `${found.trials.run} ${found.trials.run === 1 ? 'trial' : 'trials'} run, ${found.trials.remembered} known from before`,
+    ),
+  ]
+}
+
+/** What to do where FP32 itself misses its golden. */
+export function missedText(model: string): string[] {
+  return [
+    `Is the golden of this network? See: depthgate gate --model ${model} --attribute`,
+    'If it is, that limit is tighter than what the export keeps in FP32: widen it',
   ]
 }
 

@@ -2,7 +2,7 @@ import colors from 'picocolors'
 import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
 import { formatAt } from '../explain/plan-of.ts'
 import { chart } from './chart.ts'
-import { costText, nameOf, shortened } from './explain-text.ts'
+import { costText, missedText, nameOf, shortened } from './explain-text.ts'
 import { table } from './table.ts'
 import { percent, worstText } from './trial-line.ts'
 
@@ -11,18 +11,21 @@ export function mendText(model: string, precision: string, margin: number, found
   const { run, remembered } = found.trials
   const guided = found.confirmation ? ` on ${found.confirmation.guide}` : ''
   const trials = [
-    colors.dim(`${run} trials run${guided}, ${remembered} known from before; ${found.units} units of nodes`),
+    colors.dim(
+      `${run} ${run === 1 ? 'trial' : 'trials'} run${guided}, ${remembered} known from before; ${found.units} units of nodes`,
+    ),
     ...buildsText(found.confirmation),
   ]
   const wanted = margin > 0 ? `every limit with a margin of ${percent(margin)}` : 'every limit'
   switch (found.type) {
     case 'hopeless':
       return [
-        colors.red(`${model}: no set of nodes keeps ${wanted} at ${precision}: FP32 itself does not.`),
+        colors.red(`${model}: no set of nodes keeps ${wanted}`),
+        colors.red(`at ${precision}: FP32 itself does not.`),
         `The best reached, everything in FP32: ${worstText(found.fp32.worst)}`,
-        found.fp32.worst.used > 1
-          ? `Is the golden of this network? See: depthgate gate --model ${model} --precision fp32 --attribute`
-          : 'Ask for less of a margin, or widen that limit',
+        ...(found.fp32.worst.used > 1
+          ? missedText(model)
+          : ['Ask for less of a margin, or widen that limit']),
         ...trials,
       ]
     case 'passes':
@@ -39,6 +42,7 @@ export function mendText(model: string, precision: string, margin: number, found
         ...pointTable(precision, [['mended', found.mended]], found),
         '',
         ...chosenTable(precision, found.chosen),
+        ...togetherText(found.chosen),
         '',
         ...trials,
       ]
@@ -56,8 +60,9 @@ export function mendText(model: string, precision: string, margin: number, found
         '',
         ...(built
           ? [
-              colors.yellow('the best set, which was NOT confirmed: no plan is written'),
+              colors.yellow('the best set, which was NOT confirmed'),
               ...chosenTable(precision, found.chosen),
+              ...togetherText(found.chosen),
               '',
             ]
           : []),
@@ -144,6 +149,12 @@ function chosenTable(precision: string, chosen: readonly MendedUnit[]): string[]
   ])
   const head = ['', '', '', 'in', `alone in ${precision}`, 'cost'].map(text => colors.dim(text))
   return table([head, ...rows], ['right', 'left', 'left', 'left', 'right', 'right'])
+}
+
+/** What a figure with a stroke means. */
+function togetherText(chosen: readonly MendedUnit[]): string[] {
+  if (chosen.every(({ sharedBy }) => sharedBy === 1)) return []
+  return [colors.dim('% / 4: of four neighbours together; more --trials tell them apart')]
 }
 
 /** What has a frontier. */

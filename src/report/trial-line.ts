@@ -1,21 +1,35 @@
+import { inCi } from '../base/ci.ts'
 import type { TapProgress } from '../engines/onnxruntime/tap.ts'
 import type { Worst } from '../explain/evaluator.ts'
 import { figure } from '../gate/figure.ts'
 
 /** One line that tells how a search goes; on a terminal it replaces itself, elsewhere it is left out. */
 export function trialLine(stream: NodeJS.WriteStream): {
-  show(worst: Worst, run: number): void
+  trial(worst: Worst, run: number): void
+  /** What a network that was built for the answer came to. */
+  build(worst: Worst, run: number): void
   tensors(progress: TapProgress): void
   hide(): void
+  /** Once something else had the last line of the terminal. */
+  again(): void
 } {
   const started = performance.now()
+  // some CI pretends to be a terminal, and keeps every line
+  const shown = stream.isTTY && !inCi()
+  let line = ''
+  const again = () => {
+    if (shown) stream.write(`\r\u001b[2K${line.slice(0, (stream.columns ?? 80) - 1)}`)
+  }
   const write = (text: string) => {
-    if (stream.isTTY) stream.write(`\r\u001b[2K${text.slice(0, (stream.columns ?? 80) - 1)}`)
+    line = text
+    again()
   }
   return {
-    show: (worst, run) => write(`trial ${run}: ${worstText(worst)}`),
+    trial: (worst, run) => write(`trial ${run}: ${worstText(worst)}`),
+    build: (worst, run) => write(`build ${run}: ${worstText(worst)}`),
     tensors: progress => write(tensorsText(progress, (performance.now() - started) / 1000)),
     hide: () => write(''),
+    again,
   }
 }
 

@@ -27,7 +27,9 @@ function config(folder: string, more: object = {}): void {
 
 function isNarrow({ stdout }: Ran): void {
   // names of files and lists for other tools are as long as they are
-  const lines = stdout.split('\n').filter(line => !/^(plan|trtexec|ModelOpt|ONNX|frontier|page):/.test(line))
+  const lines = stdout
+    .split('\n')
+    .filter(line => !/^(plan|trtexec|ModelOpt|ONNX|frontier|page|not written):/.test(line))
   expect(lines.filter(line => [...line].length > 80)).toEqual([])
 }
 
@@ -101,6 +103,18 @@ describe('mend', () => {
     expect(gone.stdout).toMatch(/has no single node Pow "\/norm\/Pow"/)
   })
 
+  test('a plan that the config names and that is yet to be made is made', async () => {
+    const folder = project('layernorm-overflow', { recipes: { fp16: 'precision-plan.json' } })
+    const mended = await depthgate(['mend', 'net', '--trials', '2'], folder)
+    expect(mended.code, mended.stderr).toBe(0)
+    expect(mended.stderr).toContain('note: precision-plan.json, which the config names, is not there yet')
+    expect(mended.stdout).toContain("in the config: recipes: { fp16: 'precision-plan.json' }\n")
+    // so few trials tell no node apart
+    expect(mended.stdout).toMatch(/ 9320 % \/ \d+ .*\n% \/ 4: of four neighbours together/s)
+    isNarrow(mended)
+    expect((await depthgate(['gate', '--no-save'], folder)).code).toBe(0)
+  })
+
   test('nodes without names are told by their places and what they write', async () => {
     const folder = project('attention-logits')
     const onnx = join(folder, 'net.onnx')
@@ -115,9 +129,11 @@ describe('mend', () => {
   })
 
   test('where FP32 itself misses the golden it says so, with the best that was reached; exit code 1', async () => {
-    const found = await depthgate(['mend', 'net'], project('export-constant'))
+    const found = await depthgate(['mend', 'net', '--frontier', 'f.svg'], project('export-constant'))
     expect(found.code).toBe(1)
-    expect(found.stdout).toMatch(/no set of nodes keeps every limit .* FP32 itself does not/)
+    expect(found.stdout).toContain('not written: precision-plan.json, f.svg: no set of nodes passes\n')
+    expect(found.stdout).toMatch(/no set of nodes keeps every limit .*\n.* FP32 itself does not/)
+    isNarrow(found)
     expect(found.stdout).toMatch(/The best reached, everything in FP32: \d+ % of depth scale on slopes/)
   })
 
@@ -143,6 +159,15 @@ describe('mend', () => {
     [['net', '--precision', 'fp61'], /"fp61" is unknown; did you mean "fp16"/],
     [['net', '--within', 'absRel'], /--within absRel: write NAME=LIMIT/],
     [['net', '--within', 'absrel=1'], /--within: [\s\S]*"absrel" is unknown here; did you mean "absRel"/],
+    [['net', '-o', 'net.onnx'], /-o net\.onnx: is the model itself\. Choose another name/],
+    [
+      ['net', '--plan', 'f.json', '--frontier', 'f.svg'],
+      /the figures of --frontier f\.json: is that of --plan too/,
+    ],
+    [
+      ['net', '--plan', 'depthgate.config.json'],
+      /fit its schema[\s\S]*not written over: name another with --plan/,
+    ],
     [['net', '--margin', '1'], /--margin 1: give a share from 0 to below 1/],
     [['net', '--scene', 'slope'], /"slope" is unknown; did you mean "slopes"/],
     [['ent'], /has no model "ent"; did you mean "net"/],
@@ -151,6 +176,21 @@ describe('mend', () => {
     const found = await depthgate(['mend', ...args], project('benign'))
     expect(found.code).toBe(2)
     expect(found.stderr).toMatch(says)
+  })
+
+  test('where nothing is to be mended it says what is not written, and that an older plan stays', async () => {
+    const folder = project('benign')
+    const mend = (...args: string[]) => depthgate(['mend', 'net', '-o', 'mended.onnx', ...args], folder)
+    expect((await mend('--within', 'absRel=0.00002')).code).toBe(0)
+    const old = readFileSync(join(folder, 'precision-plan.json'), 'utf8')
+    const found = await mend()
+    expect(found.code).toBe(0)
+    expect(found.stdout).toContain('not written: precision-plan.json, mended.onnx: nothing is to be mended\n')
+    expect(found.stdout).toContain('precision-plan.json is of an earlier search, and stays as it is\n')
+    expect(readFileSync(join(folder, 'precision-plan.json'), 'utf8')).toBe(old)
+    const [command] = /(?<=depthgate )convert .*/.exec(found.stdout)!
+    expect((await depthgate(command.split(' '), folder)).code).toBe(0)
+    expect(JSON.parse((await mend('--json')).stdout).unwritten.what).toHaveLength(2)
   })
 
   test('a plan of another model is not written over', async () => {
@@ -243,17 +283,26 @@ writeFileSync(output`,
     expect(best.worst.used).toBeGreaterThan(0.9)
 
     // the best set is told node by node, in both forms
-    const told = await depthgate(['mend', 'net', '--guide', 'cpu', '--json'], folder)
-    const { type, chosen, plan } = JSON.parse(told.stdout)
+    const all = ['-o', 'mended.onnx', '--trtexec', '--modelopt', '--json']
+    const told = await depthgate(['mend', 'net', '--guide', 'cpu', ...all], folder)
+    const { type, chosen, plan, unwritten } = JSON.parse(told.stdout)
     expect({ type, plan }).toEqual({ type: 'unconfirmed', plan: undefined })
     const places = chosen.flatMap(({ nodes }: { nodes: string[] }) => nodes)
     expect(places.length).toBe(best.nodes + best.sums)
     expect(chosen[0]).toMatchObject({ in: 'fp32', alone: expect.any(Number), cost: expect.any(Number) })
-    const [, list] = found.stdout.split('the best set, which was NOT confirmed: no plan is written\n')
+    const [, list] = found.stdout.split('the best set, which was NOT confirmed\n')
     const rows = list!.split('\n').filter(line => / FP32 +[\d.]+ % /.test(line))
     const heads = chosen.map(({ nodes: [head] }: { nodes: string[] }) => `#${head}`)
     expect(rows.map(line => line.trim().split(' ')[0])).toEqual(heads)
-    expect(existsSync(join(folder, 'precision-plan.json'))).toBe(false)
+
+    // and so is what was asked for and is not there
+    expect(found.stdout).toContain(
+      '\nnot written: precision-plan.json: no set was confirmed\nfrontier: f.svg\n',
+    )
+    const what = ['precision-plan.json', 'mended.onnx', 'arguments of trtexec', 'arguments of ModelOpt']
+    expect(unwritten).toEqual({ what, why: 'no set was confirmed' })
+    expect(told.stderr).toContain(`not written: ${what.join(', ')}: no set was confirmed\n`)
+    for (const file of what.slice(0, 2)) expect(existsSync(join(folder, file))).toBe(false)
   })
 
   test('Ctrl-C reaches the program too: that is told as stopped, and what was tried is kept', async () => {
@@ -279,11 +328,13 @@ if (text('runs', 'utf8').length === 3) await new Promise(done => setTimeout(done
     expect(again.stdout, again.stderr).toContain('2 known from before')
   })
 
-  test.each(['mend', 'explain'])('%s: Ctrl-C ends a build on TensorRT at once', async verb => {
-    const folder = project('benign')
-    // answers as the worker does, and builds for ten minutes
-    const python = join(folder, 'python')
-    const worker = `#!/usr/bin/env python3
+  test.each(['mend', 'explain'])(
+    '%s: a build on TensorRT is shown, and Ctrl-C ends it at once',
+    async verb => {
+      const folder = project('benign')
+      // answers as the worker does, and builds for ten minutes
+      const python = join(folder, 'python')
+      const worker = `#!/usr/bin/env python3
 import os, sys, time
 sys.path.insert(0, ${JSON.stringify(join(repo, 'src/engines/worker'))})
 from depthgate_worker import server
@@ -300,24 +351,26 @@ def build(request, arrays, progress):
 
 server.serve({"hello": hello, "build": build})
 `
-    writeFileSync(python, worker, { mode: 0o755 })
-    writeConfig(folder, {
-      engines: { trt: { engine: 'tensorrt', python } },
-      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['trt'] } },
-    })
-    const building = join(folder, 'building')
-    const { code, words } = await signalled([verb, 'net', '--trials', '8'], folder, () =>
-      existsSync(building),
-    )
-    expect(code, words).toBe(130)
-    expect(words).toContain('the same command goes on from there')
-    const builder = Number(readFileSync(building, 'utf8'))
-    while (isRunning(builder)) await setTimeout(20)
-    // what was tried on the guide
-    const [kept, ...rest] = readdirSync(join(folder, '.depthgate/mend'))
-    expect(readFileSync(join(folder, '.depthgate/mend', kept!), 'utf8')).toContain('"trial":')
-    expect(rest).toEqual([])
-  })
+      writeFileSync(python, worker, { mode: 0o755 })
+      writeConfig(folder, {
+        engines: { trt: { engine: 'tensorrt', python } },
+        models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['trt'] } },
+      })
+      const building = join(folder, 'building')
+      const { code, words } = await signalled([verb, 'net', '--trials', '8'], folder, () =>
+        existsSync(building),
+      )
+      expect(code, words).toBe(130)
+      expect(words).toMatch(/^TensorRT: building net-0\.onnx at fp16: starting TensorRT, \d+ s$/m)
+      expect(words).toContain('the same command goes on from there')
+      const builder = Number(readFileSync(building, 'utf8'))
+      while (isRunning(builder)) await setTimeout(20)
+      // what was tried on the guide
+      const [kept, ...rest] = readdirSync(join(folder, '.depthgate/mend'))
+      expect(readFileSync(join(folder, '.depthgate/mend', kept!), 'utf8')).toContain('"trial":')
+      expect(rest).toEqual([])
+    },
+  )
 
   test.each(['mend', 'explain'])(
     '%s: an engine that is not there is told before anything is tried',

@@ -72,10 +72,10 @@ test('what the target keeps as it is needs one build; what FP32 misses there non
 test('stopped in the middle it goes on: nothing is built twice but what says where memory lies', async () => {
   const question = questionOf('long-sums')
   let run = 0
-  const onTrial = () => {
+  const count = () => {
     if (++run === 12) throw new Error('stopped')
   }
-  await expect(guided(question, onTarget, { onTrial })).rejects.toThrow('stopped')
+  await expect(guided(question, onTarget, { onTrial: count, onBuild: count })).rejects.toThrow('stopped')
   const [first, again] = [await guided(question), await guided(question)]
   expect(first.trials.remembered).toBeGreaterThan(5)
   expect(again.trials.run).toBe(0)

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Fusion, Precision } from '../../src/engines/engine.ts'
@@ -8,6 +8,7 @@ import { runGate } from '../../src/gate/gate.ts'
 import type { Tolerance } from '../../src/gate/tolerance.ts'
 import type { Verdict } from '../../src/gate/verdict.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { trapCase, traps } from '../helpers/models.ts'
 
 interface Run extends Pick<ModelConfig, 'recipes'> {
   precision: Precision
@@ -22,10 +23,7 @@ interface Case extends Pick<ModelConfig, 'recipes'> {
 }
 
 const networks = join(repo, 'fixtures/networks')
-const names = readdirSync(networks, { withFileTypes: true })
-  .filter(entry => entry.isDirectory())
-  .map(({ name }) => name)
-const caseOf = (name: string): Case => JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
+const caseOf = (name: string): Case => trapCase(name)
 
 /** The verdict on a network that is called `model` and lies in a folder of that name: nothing tells which trap it is. */
 async function verdictOf(name: string, run: Run, model = 'network'): Promise<Verdict> {
@@ -57,7 +55,7 @@ async function verdictOf(name: string, run: Run, model = 'network'): Promise<Ver
 const title = ({ precision, fusion = 'on', recipes, pass, cause }: Run) =>
   `${precision}, fusion ${fusion}${recipes ? `, ${JSON.stringify(recipes)}` : ''}: ${pass ? 'passes' : cause}`
 
-describe.each(names)('%s', name => {
+describe.each(traps)('%s', name => {
   test.each(caseOf(name).runs.map(run => [title(run), run] as const))('%s', async (_, run) => {
     const verdict = await verdictOf(name, run)
     expect(verdict.pass, verdict.reason).toBe(run.pass)
@@ -66,7 +64,7 @@ describe.each(names)('%s', name => {
 })
 
 test('every cause that there is has a network', () => {
-  const causes = new Set(names.flatMap(name => caseOf(name).runs.map(({ cause }) => cause)))
+  const causes = new Set(traps.flatMap(name => caseOf(name).runs.map(({ cause }) => cause)))
   expect([...causes].filter(cause => cause !== undefined).sort()).toEqual([
     'accumulation',
     'combination',

@@ -169,7 +169,12 @@ describe('tapping', () => {
 
   test('names the input on which the network fails, and a model that cannot be loaded', async () => {
     await expect(tapped(chain([2, 3]), ['n'], [input('a', [2, 4])])).rejects.toThrow(
-      /m\.onnx: batch 1 of 1: ONNX Runtime failed on a \(2×4\)/,
+      /m\.onnx: input x \(float32 2×3\) does not take the scene's tensor of 2×4\. Export at the size/,
+    )
+    const square = chain(['n', 3])
+    square.graph!.node.push(nodeOf('MatMul', ['n', 'n'], ['m']))
+    await expect(tapped(square, ['m'], [input('a', [3, 3]), input('b', [2, 3])])).rejects.toThrow(
+      /m\.onnx: batch 1 of 1: ONNX Runtime failed on b \(2×3\)/,
     )
     const broken = chain([2, 3])
     broken.graph!.node.push(nodeOf('Nonsense', ['n'], ['o']))

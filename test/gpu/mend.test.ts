@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { honestJson } from '../../src/base/json.ts'
@@ -14,19 +14,15 @@ import { planOf } from '../../src/explain/plan-of.ts'
 import { profiled } from '../../src/explain/target.ts'
 import { type Recipe, variantsOf } from '../../src/explain/variants.ts'
 import { findModel, loadConfig, type Model } from '../../src/gate/config.ts'
-import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { requestFor } from '../../src/gate/infer.ts'
 import { explainText } from '../../src/report/explain-text.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { trapCase, trapQuestion, traps } from '../helpers/models.ts'
 import { keep, pocketProject, python, trt } from './helpers.ts'
 
 afterAll(releaseEngines)
 
 const margin = 0.1
-const networks = join(repo, 'fixtures/networks')
-const traps = readdirSync(networks, { withFileTypes: true })
-  .filter(entry => entry.isDirectory())
-  .map(({ name }) => name)
 
 function ask(model: Model, onnx: string, scenes: string[]): Question {
   return { model, onnx, precision: 'fp16', engine: 'trt', scenes }
@@ -165,15 +161,7 @@ test.each(['vit_small', 'vit4'])('%s within half of what FP16 loses', async name
 })
 
 test.each(traps)('%s is mended in at most three builds, needs nothing, or cannot be', async name => {
-  const folder = temporaryFolder()
-  for (const part of ['net.onnx', 'golden'])
-    cpSync(join(networks, name, part), join(folder, part), { recursive: true })
-  const { tolerance, recipes } = JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
-  const outputs = tolerance && { outputs: { depth: { tolerance } } }
-  const spec: ModelConfig = { onnx: 'net.onnx', golden: 'golden', ...outputs }
-  writeConfig(folder, { engines: { trt }, models: { net: spec } })
-  const model = findModel(loadConfig(join(folder, 'depthgate.config.json')), 'net')
-  const found = await mended(name, ask(model, join(folder, 'net.onnx'), ['slopes']), recipes?.fp16)
+  const found = await mended(name, trapQuestion(name, {}, { trt }), trapCase(name).recipes?.fp16)
   if (name === 'export-constant') expect(found.type).toBe('hopeless')
   else if (found.type !== 'passes') confirmed(found)
 })

@@ -1,4 +1,3 @@
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fusion, Precision } from '../../src/engines/engine.ts'
@@ -7,7 +6,8 @@ import { findModel, loadConfig } from '../../src/gate/config.ts'
 import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { runGate } from '../../src/gate/gate.ts'
 import type { CaseRecord } from '../../src/gate/run-record.ts'
-import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { copyTrap, trapCase, traps } from '../helpers/models.ts'
 import { keep, trt } from './helpers.ts'
 
 interface Run extends Pick<ModelConfig, 'recipes'> {
@@ -19,14 +19,9 @@ interface Run extends Pick<ModelConfig, 'recipes'> {
   tensorrt?: Partial<Run>
 }
 
-const networks = join(repo, 'fixtures/networks')
-const names = readdirSync(networks, { withFileTypes: true })
-  .filter(entry => entry.isDirectory())
-  .map(({ name }) => name)
-
 /** Each run of each network: a model of its own in one project, so that all share plans and one worker. */
-const runs = names.flatMap(name => {
-  const { runs, ...spec } = JSON.parse(readFileSync(join(networks, name, 'case.json'), 'utf8'))
+const runs = traps.flatMap(name => {
+  const { runs, ...spec } = trapCase(name)
   return (runs as Run[]).map(({ tensorrt, ...run }, i) => ({
     ...{ name, spec, model: `${name}-${i}` },
     run: { ...run, ...tensorrt },
@@ -37,9 +32,7 @@ const told = new Map<string, ReturnType<typeof toldOf>>()
 afterAll(releaseEngines)
 beforeAll(async () => {
   const folder = temporaryFolder()
-  for (const name of names)
-    for (const part of ['net.onnx', 'golden'])
-      cpSync(join(networks, name, part), join(folder, name, part), { recursive: true })
+  for (const name of traps) copyTrap(name, join(folder, name))
   writeConfig(folder, {
     engines: { trt },
     models: Object.fromEntries(runs.map(({ name, spec, model, run }) => [model, modelOf(name, spec, run)])),
@@ -62,7 +55,7 @@ beforeAll(async () => {
 }, 1_200_000)
 
 /** The trap networks on TensorRT: `tensorrt` in a case says where it behaves otherwise than the CPU. */
-describe.each(names)('%s', name => {
+describe.each(traps)('%s', name => {
   test.each(
     runs
       .filter(each => each.name === name)

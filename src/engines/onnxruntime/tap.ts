@@ -7,6 +7,8 @@ import { encodeModel } from '../../onnx/model.ts'
 import { type Stretch, stretchesOf } from '../../onnx/stretches.ts'
 import { partOf } from '../../onnx/subgraph.ts'
 import { checkTaps, exchanged } from '../../onnx/taps.ts'
+import type { Port } from '../engine.ts'
+import { feedPort } from '../ports.ts'
 import { loadPieces } from './memory.ts'
 import { floats } from './session.ts'
 import { tensorShapes } from './shapes.ts'
@@ -50,6 +52,7 @@ export async function tap(
 ): Promise<void> {
   const typeOf = checkTaps(model, tensors, file)
   const feed = feedOf(model, file)
+  const port = portOf(model, feed)
   const shapes = await tensorShapes(model, file, inputs[0]?.read().shape)
   const bytesOf = (name: string) => sizeOf(shapes.get(name), batchBytes / 8)
   const batches = batchesOf(
@@ -68,7 +71,9 @@ export async function tap(
   const progress = { done: 0, all: inputs.length * tensors.reduce((sum, name) => sum + bytesOf(name), 0) }
   for (let first = 0; first < inputs.length; first += together) {
     const group = inputs.slice(first, first + together).map(({ name, read }) => {
-      const { data, shape } = read()
+      const values = read()
+      if (port) feedPort(file, [port], values, feed)
+      const { data, shape } = values
       const tensor = new ort.Tensor('float32', data as Float32Array, shape)
       return { name, shape, known: new Map([[feed, tensor as ort.Tensor]]) }
     })
@@ -137,6 +142,16 @@ function feedOf({ graph }: ModelProto, file: string): string {
     'onnx',
     `${file}: has the inputs ${names.join(', ') || 'none'}, expected one. Export the model with one input`,
   )
+}
+
+/** The network's input with its own axes, where the model tells them. */
+function portOf({ graph }: ModelProto, feed: string): Port | undefined {
+  const type = graph!.input.find(({ name }) => name === feed)?.type?.value
+  if (type?.case !== 'tensorType' || !type.value.shape) return undefined
+  const shape = type.value.shape.dim.map(({ value }) =>
+    value.case === 'dimValue' ? Number(value.value) : (value.value ?? '?'),
+  )
+  return { name: feed, type: 'float32', shape }
 }
 
 /** Runs a stretch on what is known of an input, and adds what it computes. */

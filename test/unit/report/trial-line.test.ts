@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { tensorsText } from '../../../src/report/trial-line.ts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { tensorsText, trialLine } from '../../../src/report/trial-line.ts'
 
 test.each([
   [1e9, 20e9, 61, 'tensors: 1 of 20 GB, 19 minutes left'],
@@ -7,4 +7,35 @@ test.each([
   [2e6, 2e6, 0.1, 'tensors: 0.002 of 0.002 GB, 0 seconds left'],
 ])('%s of %s bytes after %s seconds: %s', (done, all, seconds, text) => {
   expect(tensorsText({ done, all }, seconds)).toBe(text)
+})
+
+describe('the line', () => {
+  afterEach(() => void vi.unstubAllEnvs())
+
+  function written(isTTY: boolean, ci?: string): string[] {
+    vi.stubEnv('CI', ci)
+    const pieces: string[] = []
+    const stream = { isTTY, columns: 24, write: (piece: string) => pieces.push(piece) }
+    const line = trialLine(stream as unknown as NodeJS.WriteStream)
+    const worst = { used: 3.4, limit: 'depth absRel', scene: 'kitchen' }
+    line.trial(worst, 7)
+    // a build has had the line meanwhile
+    line.again()
+    line.build(worst, 1)
+    line.hide()
+    line.again()
+    return pieces
+  }
+
+  test('replaces itself, never wraps, and comes back after another until it is hidden', () => {
+    const [trial, build] = ['trial 7: 340 % of depth', 'build 1: 340 % of depth']
+    expect(written(true)).toEqual([trial, trial, build, '', ''].map(text => `\r\u001b[2K${text}`))
+  })
+
+  test.each([
+    [false, undefined],
+    [true, 'true'],
+  ])('is left out elsewhere, also in a CI that pretends; terminal: %s, CI: %s', (isTTY, ci) => {
+    expect(written(isTTY, ci)).toEqual([])
+  })
 })
