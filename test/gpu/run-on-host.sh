@@ -78,7 +78,7 @@ unfused() { node bench/tensorrt/unfused.mjs "$DEPTHGATE_LEVEL"; }
 
 # step and its limit in seconds, by importance
 steps=(facts:90 precisions:330 sums:150 errors:150 timing:150 fusion:240 networks:500 mend:420 explain:240 mendpocket:320 frontier:400 mendvits:400 plans:240 weak:240 bench:300 budget:200 gate:200
-  baselines:150 quantised:300 providers:300 rebuilds:200 unfused:200)
+  baselines:150 quantised:420 providers:300 rebuilds:200 unfused:200)
 
 limit_of() {
   for entry in "${steps[@]}"; do [ "${entry%%:*}" = "$1" ] && echo "${entry##*:}" && return; done
