@@ -179,7 +179,12 @@ function sayer({ json }: Values): (text: string) => void {
 
 function foreignText(tool: string, { text, untold }: Foreign): string {
   const rest = untold.map(({ place, operator }) => `#${place} ${operator}`).join(', ')
-  return `\n${tool}: ${text}${rest === '' ? '' : `\n${tool} cannot be told, for want of a name that it takes: ${rest}`}`
+  const lines = [
+    ...(text === undefined ? [] : [`${tool}: ${text}`]),
+    ...(rest === '' ? [] : [`${tool} cannot be told, for want of a name that it takes: ${rest}`]),
+    ...(rest === '' ? [] : ['The ONNX that -o writes has them as the plan says']),
+  ]
+  return `\n${lines.join('\n')}`
 }
 
 /** A plan of something else is not written over. */

@@ -2,7 +2,8 @@ import type { PlannedNode, PrecisionPlan } from '../gate/precision-plan.ts'
 
 /** A plan in the words of another tool, and the nodes that it cannot be told by name. */
 export interface Foreign {
-  text: string
+  /** Absent where it can be told none of them. */
+  text?: string
   untold: PlannedNode[]
 }
 
@@ -15,7 +16,9 @@ export function trtexecArguments(plan: PrecisionPlan): Foreign {
   const layers = told.map(node => `${node.name}:${node.in === 'fp32 sums' ? 'fp32' : node.in}`).join(',')
   const rest = 'rest' in plan.recipe && plan.recipe.rest !== 'fp32' ? ` --${plan.recipe.rest}` : ''
   return {
-    text: `--${plan.precision}${rest} --precisionConstraints=obey --layerPrecisions=${layers}`,
+    ...(told.length > 0 && {
+      text: `--${plan.precision}${rest} --precisionConstraints=obey --layerPrecisions=${layers}`,
+    }),
     untold,
   }
 }
@@ -24,7 +27,7 @@ export function trtexecArguments(plan: PrecisionPlan): Foreign {
 export function modelOptArguments(plan: PrecisionPlan): Foreign {
   const { told, untold } = namedNodes(plan, name => !name.includes("'"))
   const patterns = told.map(({ name }) => `'^${name!.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$'`)
-  return { text: `--nodes_to_exclude ${patterns.join(' ')}`, untold }
+  return { ...(told.length > 0 && { text: `--nodes_to_exclude ${patterns.join(' ')}` }), untold }
 }
 
 function namedNodes(

@@ -212,7 +212,10 @@ function faults({ local }: NodeError): string {
 function additivityText({ sensitivity: { splits } }: Explanation): string[] {
   const odd = unequal(splits)
   if (splits.length === 0) return []
-  if (odd.length === 0) return [`squared errors add up in all ${splits.length} halvings, within a half`]
+  if (odd.length === 0)
+    return [
+      `squared errors add up in ${splits.length === 1 ? 'the one halving' : `all ${splits.length} halvings`}, within a half`,
+    ]
   const [worst] = odd
   return [
     `squared errors do not add up in ${odd.length} of ${splits.length} halvings: ${worst!.units.length} units cost`,

@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { nodesAt } from '../explain/levels.ts'
 import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
 import { formatAt } from '../explain/plan-of.ts'
 import { chart } from './chart.ts'
@@ -42,7 +43,6 @@ export function mendText(model: string, precision: string, margin: number, found
         ...pointTable(precision, [['mended', found.mended]], found),
         '',
         ...chosenTable(precision, found.chosen),
-        ...togetherText(found.chosen),
         '',
         ...trials,
       ]
@@ -62,7 +62,6 @@ export function mendText(model: string, precision: string, margin: number, found
           ? [
               colors.yellow('the best set, which was NOT confirmed'),
               ...chosenTable(precision, found.chosen),
-              ...togetherText(found.chosen),
               '',
             ]
           : []),
@@ -148,13 +147,24 @@ function chosenTable(precision: string, chosen: readonly MendedUnit[]): string[]
     percent(cost),
   ])
   const head = ['', '', '', 'in', `alone in ${precision}`, 'cost'].map(text => colors.dim(text))
-  return table([head, ...rows], ['right', 'left', 'left', 'left', 'right', 'right'])
+  return [
+    ...table([head, ...rows], ['right', 'left', 'left', 'left', 'right', 'right']),
+    ...besideText(chosen),
+  ]
 }
 
-/** What a figure with a stroke means. */
-function togetherText(chosen: readonly MendedUnit[]): string[] {
-  if (chosen.every(({ sharedBy }) => sharedBy === 1)) return []
-  return [colors.dim('% / 4: of four neighbours together; more --trials tell them apart')]
+/** What a reader of the table would ask: why it lists fewer nodes than are told, and what a stroke means. */
+function besideText(chosen: readonly MendedUnit[]): string[] {
+  const moving = chosen.reduce((sum, { unit, level }) => sum + nodesAt(unit, level).length - 1, 0)
+  const shared = chosen.find(({ sharedBy }) => sharedBy > 1)?.sharedBy
+  return [
+    ...(moving > 0
+      ? [`and ${moving} ${moving === 1 ? 'node that moves' : 'nodes that move'} what these write`]
+      : []),
+    ...(shared !== undefined
+      ? [`% / ${shared}: of ${shared} neighbours together; more --trials may tell them apart`]
+      : []),
+  ].map(text => colors.dim(text))
 }
 
 /** What has a frontier. */

@@ -1,6 +1,9 @@
 import { stripVTControlCharacters } from 'node:util'
+import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { cheaperOf, type Mending, type Point } from '../../../src/explain/mend.ts'
+import type { Unit } from '../../../src/explain/units.ts'
+import { NodeProtoSchema } from '../../../src/onnx/gen/onnx_pb.ts'
 import { mendText } from '../../../src/report/mend-text.ts'
 
 const point = (used: number, latency?: number): Point => ({
@@ -36,6 +39,27 @@ test('where no set was left to build nothing is listed as the best', () => {
   expect(text).toContain('no set of nodes was confirmed')
   expect(text).toContain('all in FP32')
   expect(text).not.toMatch(/best/i)
+})
+
+test('nodes that move what a listed one writes are counted beside it, and a stroke is explained', () => {
+  const placed = (id: string, opType: string) => ({ id, node: create(NodeProtoSchema, { name: id, opType }) })
+  const nodes = [placed('3', 'Add'), placed('4', 'Relu'), placed('5', 'Reshape')]
+  const unit = { head: nodes[0]!, nodes, operator: 'Add', label: 'Add', sums: false } as unknown as Unit
+  const listed = (more: object) => {
+    const chosen = [{ ...{ unit, level: 'full' as const, alone: 0.5, sharedBy: 1, cost: 0.1 }, ...more }]
+    const found: Mending = {
+      ...{ type: 'mended', units: 5, trials: { run: 1, remembered: 0 }, low: point(3.57) },
+      ...{ mended: { ...point(0.05), nodes: 3 }, fp32: point(3e-5), chosen },
+    }
+    return mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)
+  }
+  expect(listed({})).toContain('and 2 nodes that move what these write')
+  expect(listed({}).join('\n')).not.toContain('neighbours')
+  expect(listed({ sharedBy: 3 })).toContain(
+    '% / 3: of 3 neighbours together; more --trials may tell them apart',
+  )
+  // of a product that is summed in FP32 nothing else changes
+  expect(listed({ level: 'sum' }).join('\n')).not.toContain('that move')
 })
 
 test.each([
