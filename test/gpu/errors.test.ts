@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
@@ -95,18 +95,18 @@ test('a GPU that is full is a named error, and the way out', async () => {
   expect(said).toMatch(/out of memory(.|\n)*Free the GPU/i)
 })
 
-function isWorker(pid: string): boolean {
-  try {
-    return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('tensorrt_worker')
-  } catch {
-    return false // it has ended meanwhile
-  }
+/** Processes that were started in a folder and run on. */
+function runningIn(folder: string): string[] {
+  return readdirSync('/proc').filter(pid => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`) === folder
+    } catch {
+      return false // it has ended meanwhile, or is another user's
+    }
+  })
 }
 
 test('Ctrl-C ends a build and its processes', async () => {
-  await releaseEngines()
-  const workers = () => readdirSync('/proc').filter(isWorker).length
-  const before = workers()
   const { folder } = pocketProject({ trt: { ...trt, optimizationLevel: 3 } })
   const ran = await interrupted(
     ['gate', '--scene', 'room', '--report', 'none'],
@@ -116,7 +116,7 @@ test('Ctrl-C ends a build and its processes', async () => {
   )
   keep('errors.jsonl', ran.stderr.slice(-600))
   expect(ran.code).toBe(130)
-  expect(workers()).toBe(before)
+  expect(runningIn(realpathSync(folder))).toEqual([])
   expect(readdirSync(join(folder, '.depthgate/plans')).filter(file => file.endsWith('.plan'))).toEqual([])
 })
 

@@ -11,7 +11,7 @@ afterAll(releaseEngines)
 
 // the timings of kernels lie where they do by default: beside the plans
 const { timingCache: _, ...trt } = given
-const engines = { trt, tensorCores: { ...trt, allowTf32: true } }
+const engines = { trt, tf32: { ...trt, allowTf32: true } }
 const plain = pocketProject(engines)
 const summed = pocketProject(engines, { recipes: { fp16: { accumulate: 'fp32' } } })
 
@@ -29,7 +29,7 @@ async function judged(name: string, model: Model, engine: keyof typeof engines) 
 test('sums in TF32 kernels are as near as sums in FP32, and nearer than sums in FP16', async () => {
   const inFp16 = await judged('fp16', plain.model, 'trt')
   const inFp32 = await judged('fp16, sums in FP32', summed.model, 'trt')
-  const inTf32 = await judged('fp16, sums in TF32 kernels', summed.model, 'tensorCores')
+  const inTf32 = await judged('fp16, sums in TF32 kernels', summed.model, 'tf32')
   expect(inFp32.fingerprint.tf32).toBe('off')
   expect(inTf32.fingerprint).toMatchObject({ tf32: 'on', precision: 'fp16', options: { allowTf32: true } })
   expect(inTf32.absRel).toBeLessThan(1.2 * inFp32.absRel)

@@ -116,6 +116,9 @@ function calibrationArrays(calibration: Calibration | undefined): WireArray[] {
  * quantised products, `keep` leaves one to the rest, and `keepFp32` takes a node out of that.
  */
 function withoutKernel(words: string, precision: string): string {
+  const [, first, last] = /implementation for node \{ForeignNode\[(.+?)\.\.\.(.+?)\]\}/.exec(words) ?? []
+  if (first !== undefined)
+    return `\nTensorRT has no kernel for what it compiles as one, from ${first} to ${last}: another recipe for a node between them, or another \`optimizationLevel\`, may build`
   const found = nodeWithoutKernel(words)
   if (!found) return ''
   const { node, quantized } = found

@@ -138,6 +138,11 @@ describe('a fault is told with the way out:', () => {
       "Could not infer output types for operation: 27824: deconv: convolution_2/bf16'",
       "Keep it FP32: recipes: { int8: { keepFp32: ['ConvTranspose'] } }",
     ],
+    [
+      'int8',
+      'Error Code 10: Internal Error (Could not find any implementation for node {ForeignNode[val_709/int8...node_cat_14]}.)',
+      'TensorRT has no kernel for what it compiles as one, from val_709/int8 to node_cat_14: another recipe',
+    ],
   ])('a kernel that is missing at %s, and what to keep: %s', (precision, words, way) => {
     const answer = { type: 'refused', kind: 'build', message: words } as const
     expect(buildFault({ ...job, precision }, 60, answer)).toContain(`\n${way}`)
