@@ -37,7 +37,7 @@ const left = () => Number(values.seconds) - elapsed()
 const limits = {
   vit12: { search: 280, build: 150 },
   pocket: { search: 180, build: 90 },
-  trap: { search: 60, build: 60 },
+  trap: { search: 90, build: 180 },
 }
 const limitOf = (name, what) => Math.min((limits[name] ?? limits.trap)[what], left())
 
