@@ -15,7 +15,7 @@ import { writeModel } from '../onnx/write.ts'
 import { reduceIo } from '../precision/io.ts'
 import { roundedFormats } from '../precision/round.ts'
 import { fromHere } from '../report/phrase.ts'
-import { type Command, parse, refuseOnto } from './command.ts'
+import { type Command, checkOutput, parse } from './command.ts'
 import { doneText, listText } from './convert-text.ts'
 
 const options = {
@@ -169,7 +169,7 @@ async function convertFile(values: Values, source: string): Promise<number> {
 
 function outOf({ out }: Values, source: string): string {
   if (out === undefined) throw new DepthgateError('usage', 'depthgate convert needs -o OUT.onnx')
-  refuseOnto(source, '-o', out)
+  checkOutput(source, '-o', out)
   return out
 }
 

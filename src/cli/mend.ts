@@ -17,7 +17,7 @@ import { frontierChart, mendText } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { showBuilds } from './build-progress.ts'
-import { type Command, countOf, numberOf, parse, refuseOnto } from './command.ts'
+import { type Command, checkOutput, countOf, numberOf, parse } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
 import { checkEngines, questionOf } from './question.ts'
 import { unwrittenOf, unwrittenText } from './unwritten.ts'
@@ -221,7 +221,7 @@ function refuseLoss(onnx: string, planFile: string, { out, frontier }: Values): 
   }
   const taken = new Map<string, string>()
   for (const [flag, file] of Object.entries(files)) {
-    refuseOnto(onnx, flag, file)
+    checkOutput(onnx, flag, file)
     const other = taken.get(resolve(file))
     if (other !== undefined)
       throw new DepthgateError('usage', `${flag} ${file}: is that of ${other} too. Choose another name`)
