@@ -113,8 +113,12 @@ function figure(value) {
   return Number.isFinite(number) ? number.toExponential(2) : String(value)
 }
 
+/** Folders of the host say nothing to a reader. */
 function cell(words) {
-  return words.replace(/\|/g, '\\|').replace(/\s+/g, ' ')
+  return words
+    .replace(/\/\S*\/(?=[^/\s]+\.onnx)/g, '')
+    .replace(/\|/g, '\\|')
+    .replace(/\s+/g, ' ')
 }
 
 /** Where mend stands: among those that keep the limits by latency, among those that search by builds. */
