@@ -1,6 +1,7 @@
 import { tensorShapes } from '../engines/onnxruntime/shapes.ts'
 import { readModel } from '../onnx/model.ts'
 import type { ShapeOf } from '../precision/accumulate.ts'
+import { products } from '../precision/operators.ts'
 import { costOf } from './cost.ts'
 import type { Level } from './levels.ts'
 import type { Unit } from './units.ts'
@@ -48,17 +49,24 @@ export interface MeasuredTimes {
 }
 
 /**
- * TensorRT sums in FP32 what has Casts around it, by FP32's kernels: all products of a ViT so took 76 % of what FP32 takes
- * more than FP16 (an H200, TensorRT 10.6).
+ * What products take more than in FP16 when they are summed in FP32, and in FP32 altogether, as shares of what FP32 without
+ * TF32 takes more, which is what was measured. TensorRT sums in FP32 what has Casts around it, by FP32's kernels: all
+ * products of a ViT so took 76 %. With TF32 kernels allowed all of Depth Pro took 8 %, and 20 % in TF32 (an H200, TensorRT
+ * 10.6; docs/depth-pro.md).
  */
-const sumsShare = 0.75
+const shares = { fp32: { sum: 0.75, full: 1 }, tf32: { sum: 0.08, full: 0.2 } } as const
 
 /**
- * By times on the target. Where a node is in no layer of one of the two, its nominal cost stands in, in the same proportion
+ * By times on the target, whose kernels of FP32 may compute products in `kernels`. Where a node is in no layer of one of the two, its nominal cost stands in, in the same proportion
  * as over all others; so does that of a quantised node's rest. A layer that is no slower in FP32 is not free: to leave the format and come back takes Casts, so a
  * quarter of the nominal cost is the least. Pure.
  */
-export function measuredCosts(units: readonly Unit[], nominal: Costs, { low, full }: MeasuredTimes): Costs {
+export function measuredCosts(
+  units: readonly Unit[],
+  nominal: Costs,
+  { low, full }: MeasuredTimes,
+  kernels: keyof typeof shares = 'fp32',
+): Costs {
   const measured = units.map(({ nodes }) => {
     const known = nodes.some(({ id }) => low.has(id)) && nodes.some(({ id }) => full.has(id))
     return known ? (sumOf(nodes, full) - sumOf(nodes, low)) / 1000 : undefined
@@ -72,14 +80,15 @@ export function measuredCosts(units: readonly Unit[], nominal: Costs, { low, ful
   )
   return table(
     'measured',
-    units.map(({ sums, quantized }, unit) => {
+    units.map(({ nodes: [head], sums, quantized }, unit) => {
       const stand = nominal.more(unit, 'full') * scale
       const more = Math.max(measured[unit] ?? stand, stand / 4)
+      const share = shares[products.has(head!.node.opType) ? kernels : 'fp32']
       return {
         low: 0,
-        sum: sums ? sumsShare * more : 0,
+        sum: sums ? share.sum * more : 0,
         rest: quantized ? more * ratio(nominal.more(unit, 'rest'), nominal.more(unit, 'full')) : 0,
-        full: more,
+        full: share.full * more,
       }
     }),
   )

@@ -1,3 +1,4 @@
+import { engineNamed } from '../gate/engines.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import type { Pair } from './correction.ts'
@@ -44,6 +45,8 @@ export async function mendOn(
   const shapeOf = await shapesOf(onnx)
   const nominal = nominalCosts(units, shapeOf)
   const target = 1 - margin
+  const { settings } = engineNamed(question.model, question.engine)
+  const kernels = 'allowTf32' in settings && settings.allowTf32 ? 'tf32' : 'fp32'
 
   const trials = await Trials.open(guide.question, units, guide.variants, options)
   const guideFull = await trials.trial(full)
@@ -73,7 +76,7 @@ export async function mendOn(
   }
   const targetFull = await built.measure(full, 'ends')
   if (targetLow.times && targetFull.times)
-    costs = measuredCosts(units, nominal, { low: timesOf(targetLow), full: timesOf(targetFull) })
+    costs = measuredCosts(units, nominal, { low: timesOf(targetLow), full: timesOf(targetFull) }, kernels)
   const ends = () => ({ ...told(), fp32: point(full, targetFull), confirmation: confirmation() })
   if (worstOfTrial(targetFull.trial).used > target) return { type: 'hopeless', ...ends() }
 

@@ -35,3 +35,12 @@ test('a node in no layer costs in proportion to the others; one that is no slowe
   expect(costs.more(3, 'full')).toBeGreaterThan(0)
   expect(costs.more(3, 'full')).toBeLessThan(costs.more(0, 'full'))
 })
+
+test('where TF32 kernels are allowed a product in FP32 costs a fifth, and summed there a twelfth', () => {
+  const all = { low: times(1, 1, 1, 1), full: times(3, 3, 3, 3) }
+  const [strict, tf32] = [measuredCosts(units, nominal, all), measuredCosts(units, nominal, all, 'tf32')]
+  expect(tf32.more(0, 'full') / strict.more(0, 'full')).toBeCloseTo(0.2)
+  expect(tf32.more(0, 'sum') / strict.more(0, 'full')).toBeCloseTo(0.08)
+  // what is no product has no kernel in TF32
+  expect(tf32.more(3, 'full')).toBe(strict.more(3, 'full'))
+})
