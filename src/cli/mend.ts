@@ -100,7 +100,7 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       margin,
       onTrial: line.trial,
       onBuild: line.build,
-      ...(values.trials !== undefined && { splits: countOf('--trials', values.trials) >> 1 }),
+      ...(values.trials !== undefined && { limit: trialsOf(values.trials) }),
       ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
     }
     if (guide && values.frontier !== undefined)
@@ -130,6 +130,13 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       )
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
+}
+
+/** Both ends, a cut into four, and three sets are the least that a search takes. */
+function trialsOf(text: string): number {
+  const count = countOf('--trials', text)
+  if (count >= 10) return count
+  throw new DepthgateError('usage', `--trials ${text}: a search takes 10 at least`)
 }
 
 /** Writes what was asked for, and tells where it is. */
