@@ -4,7 +4,7 @@ import { sumsOverRounding } from './cost.ts'
 import type { Costs } from './costs.ts'
 import { floorOn, type SceneTrial, type Trial, tellingScenes, type Worst, worstOfTrial } from './evaluator.ts'
 import { type Guide, seesSums } from './guide.ts'
-import { type Level, type Levels, levelsOf } from './levels.ts'
+import { type Levels, levelsOf } from './levels.ts'
 import { stepsOf } from './search.ts'
 import { dearest, type Sensitivity, sensitivity } from './sensitivity.ts'
 import { type Survey, squares, worthBy } from './survey.ts'
@@ -31,8 +31,8 @@ export class Forecast {
   readonly #seesSums: boolean
   readonly #fp32: Pair
   readonly #found: Sensitivity
-  /** On which that was found. */
-  readonly #scenes: readonly string[]
+  /** The squared error of units at the level between, where the guide sees it. */
+  readonly #between: ReadonlyMap<number, number>
   /** The squared error of each unit alone on the guide. */
   readonly #alone: readonly number[]
   /** What summing in the format is expected to add to that, where the guide does not see it. */
@@ -43,7 +43,7 @@ export class Forecast {
   private constructor(
     { trials, guide, fp32, shapeOf }: ForecastOptions,
     found: Sensitivity,
-    scenes: readonly string[],
+    middle: ReadonlyMap<number, number>,
   ) {
     const { units } = trials
     this.#units = units
@@ -51,7 +51,7 @@ export class Forecast {
     this.#seesSums = seesSums(guide)
     this.#fp32 = fp32
     this.#found = found
-    this.#scenes = scenes
+    this.#between = middle
     this.#alone = squares(found, units.length)
     this.#sums = units.map(({ sums, nodes: [head] }, unit) =>
       sums && !this.#seesSums ? product(sumsOverRounding(head!, shapeOf), this.#alone[unit]!) : 0,
@@ -60,7 +60,7 @@ export class Forecast {
 
   /** Finds what each unit costs on the guide. */
   static async make(options: ForecastOptions): Promise<Forecast> {
-    const { trials, fp32, low, costs, target } = options
+    const { trials, guide, fp32, low, costs, target } = options
     const { units } = trials
     const count = units.length
     const scenes = tellingScenes(low)
@@ -71,10 +71,18 @@ export class Forecast {
       (await trials.worst(levelsOf(units, chosen, 'low', 'full'), scenes)).used
     const found = await sensitivity(count, usedBy, floor, {
       negligible: Math.min(target, worstOfTrial(low).used) * Math.sqrt(0.02 / count),
-      trials: trials.limit >> 1,
+      trials: trials.forSurvey,
       worth: worthBy(costs),
     })
-    return new Forecast(options, found, scenes)
+    const middle = new Map<number, number>()
+    for (const { units: members } of dearest(found.groups)) {
+      const [unit] = members as [number]
+      const level = members.length === 1 && between(units[unit]!)
+      if (!level || (level === 'sum' && !seesSums(guide)) || trials.left <= trials.limit / 3) continue
+      const { used } = await trials.worst(levelsOf(units, [unit], level, 'full'), scenes)
+      middle.set(unit, Math.max(0, used ** 2 - floor ** 2))
+    }
+    return new Forecast(options, found, middle)
   }
 
   /** Learns from what the target made of a set. */
@@ -100,17 +108,14 @@ export class Forecast {
   }
 
   /** Steps out of the format by what they are expected to take off on the target, of one of its limits. */
-  async survey(costs: Costs, { limit }: Worst): Promise<Survey> {
+  survey(costs: Costs, { limit }: Worst): Survey {
     const { rounding, sums } = this.#correction[limit]!
     const middle = new Map<number, number>()
-    this.#trials.what = 'levels between'
-    for (const { units: members } of dearest(this.#found.groups))
-      for (const unit of members) {
-        const level = between(this.#units[unit]!)
-        if (level === 'sum' && !this.#seesSums) middle.set(unit, product(rounding, this.#alone[unit]!))
-        else if (level && members.length === 1 && this.#trials.left > this.#trials.limit / 3)
-          middle.set(unit, product(rounding, await this.#squareAt(unit, level)))
-      }
+    for (const [unit, its] of this.#units.entries()) {
+      const unseen = between(its) === 'sum' && !this.#seesSums
+      const squared = unseen ? this.#alone[unit] : this.#between.get(unit)
+      if (squared !== undefined) middle.set(unit, product(rounding, squared))
+    }
     const low = this.#alone.map(
       (squared, unit) => product(rounding, squared) + product(sums, this.#sums[unit]!),
     )
@@ -118,12 +123,6 @@ export class Forecast {
       ...{ units: this.#units, found: this.#found },
       steps: stepsOf(this.#units, { low, between: middle, cost: costs.more }),
     }
-  }
-
-  async #squareAt(unit: number, level: Level): Promise<number> {
-    const levels = this.#onGuide(levelsOf(this.#units, [unit], level, 'full'))
-    const { used } = worstOfTrial(await this.#trials.trial(levels, this.#scenes))
-    return Math.max(0, used ** 2 - floorOn(this.#fp32.guide, this.#scenes) ** 2)
   }
 
   #unseen(levels: Levels): number {

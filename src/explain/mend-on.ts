@@ -82,7 +82,7 @@ export async function mendOn(
   const guideLow = await trials.trial(low)
   const forecast = await Forecast.make({ trials, guide, fp32, low: guideLow, costs, target, shapeOf })
   await forecast.observe(low, targetLow.trial)
-  const known = await forecast.survey(costs, worstOfTrial(targetLow.trial))
+  let known = forecast.survey(costs, worstOfTrial(targetLow.trial))
   const floor = worstOfTrial(targetFull.trial).used
   const measured = new Map<string, Measured>([
     [levelsText(low), targetLow],
@@ -104,6 +104,7 @@ export async function mendOn(
     measured.set(levelsText(levels), run)
     sets.push({ why: next.why, levels, point: point(levels, run), expected: hoped })
     await forecast.observe(levels, run.trial)
+    known = forecast.survey(costs, worstOfTrial(targetLow.trial))
   }
 
   // also where no other set was left to build
@@ -132,8 +133,9 @@ export async function mendOn(
   ): Promise<{ levels: Level[]; hoped: Worst } | undefined> {
     for (const caution of cautions) {
       const allowed = floor + (target - floor) / caution
-      // of what is left a third is for the next set, and each set that is built is to be tried here
-      const keep = Math.max(3 - sets.length, Math.floor(trials.left / 3))
+      // each set that is built is to be tried here too, and half of what is left is for sets after the next
+      const after = 2 - sets.length
+      const keep = after > 0 ? Math.max(after + 1, trials.left >> 1) : 1
       const passes = async (set: Levels) => {
         const run = measured.get(levelsText(set))
         return run ? worstOfTrial(run.trial).used <= target : forecast.fits(set, allowed, keep)

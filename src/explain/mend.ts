@@ -122,7 +122,7 @@ export async function mend(
     (await trials.worst(levelsOf(units, chosen, 'low', 'full'), scenes)).used
   trials.what = 'what nodes cost'
   const known = await survey(units, {
-    ...{ costs, usedBy, floor, trials: trials.limit >> 1 },
+    ...{ costs, usedBy, floor, trials: trials.forSurvey },
     // half of the units of this size, together, would use a tenth of the limit
     negligible: target * Math.sqrt(0.02 / units.length),
     rounding: async unit => {

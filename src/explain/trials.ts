@@ -40,7 +40,7 @@ export interface TrialOptions {
 }
 
 /** By default. */
-export const trialLimit = 128
+export const trialLimit = 160
 
 /**
  * Tries levels of a network's units, on each scene once: what was tried is read from the ledger, also of an earlier run. A
@@ -97,6 +97,11 @@ export class Trials {
   /** How many are left. Remembered ones count too, so that a search that goes on takes the same way. */
   get left(): number {
     return this.limit - this.run - this.remembered
+  }
+
+  /** How many of them may go into what nodes cost. */
+  get forSurvey(): number {
+    return Math.floor(this.limit * 0.4)
   }
 
   /** Levels on some scenes, by default on all. */
