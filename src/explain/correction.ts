@@ -124,9 +124,7 @@ function bounded(value: number): number {
 
 /** The largest squared error beyond FP32's, over all scenes. */
 function largestBeyond(trial: Trial, fp32: Trial, limit: string): number {
-  return Math.max(
-    ...trial.map(({ scene, used }) => squaredBeyond(used[limit]!, usedOn(fp32, scene, limit))),
-  )
+  return Math.max(...trial.map(({ scene, used }) => squaredBeyond(used[limit]!, usedOn(fp32, scene, limit))))
 }
 
 function squaredBeyond(used: number, floor: number): number {

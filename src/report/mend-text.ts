@@ -15,7 +15,9 @@ export function mendText(model: string, precision: string, margin: number, found
     colors.dim(
       `${run} ${run === 1 ? 'trial' : 'trials'} run${guided}, ${remembered} known from before; ${found.units} units of nodes`,
     ),
-    ...(spent ? [colors.yellow(`not all was tried in ${limit} trials: with more --trials it may cost less`)] : []),
+    ...(spent
+      ? [colors.yellow(`not all was tried in ${limit} trials: with more --trials it may cost less`)]
+      : []),
     ...buildsText(found.confirmation),
   ]
   const wanted = margin > 0 ? `every limit with a margin of ${percent(margin)}` : 'every limit'
