@@ -58,7 +58,7 @@ fp16 and bf16 are emulated. The cost is what bytes and operations come to on a n
   --engine NAME     on which the output is judged. On a TensorRT engine every trial is a build: there the search is guided, and
                     what is found is confirmed on TensorRT in at most 3 builds, besides those of the precision and of FP32
   --guide NAME      the engine of the config that guides; by default emulation on the CPU. The engine itself: without a guide
-  --trials N        how many runs the search for costly nodes may take, about (128)
+  --trials N        networks that the search may try, at most (160); 10 or more. With few the answer costs more
   --plan FILE       what was found, for recipes: { fp16: 'precision-plan.json' } in the config (precision-plan.json beside it)
   -o, --out FILE    the ONNX in the format, with those nodes in FP32
   --frontier FILE   error against cost from all in the format to all in FP32: a picture (.svg), and beside it .json. On
