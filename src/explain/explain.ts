@@ -79,7 +79,10 @@ export async function explain(
   const looked = { ...probe, nodes: probe.nodes.filter(({ placed }) => places.has(placed.id)) }
   const nodes = await nodeErrors(looked, inputs, onnx, onTensors && { onBatch: onTensors })
   const network = networkOf(readModel(onnx).graph!, new Set(nodes.map(({ id }) => id)), onnx)
-  const trials = await Trials.open(question, units, variants, { ...options, limit: Math.max(budget, top + 3) })
+  const trials = await Trials.open(question, units, variants, {
+    ...options,
+    limit: Math.max(budget, top + 3),
+  })
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
   const low = worstOfTrial(lowTrial)

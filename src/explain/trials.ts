@@ -40,7 +40,7 @@ export interface TrialOptions {
 }
 
 /** By default. */
-export const trialLimit = 160
+const trialLimit = 160
 
 /**
  * Tries levels of a network's units, on each scene once: what was tried is read from the ledger, also of an earlier run. A
