@@ -58,7 +58,7 @@ fp16 and bf16 are emulated. The cost is what bytes and operations come to on a n
   --engine NAME     on which the output is judged. On a TensorRT engine every trial is a build: there the search is guided, and
                     what is found is confirmed on TensorRT in at most 3 builds, besides those of the precision and of FP32
   --guide NAME      the engine of the config that guides; by default emulation on the CPU. The engine itself: without a guide
-  --trials N        how many runs the search for costly nodes may take, about (128)
+  --trials N        networks that the search may try, at most (160); 10 or more. With few the answer costs more
   --plan FILE       what was found, for recipes: { fp16: 'precision-plan.json' } in the config (precision-plan.json beside it)
   -o, --out FILE    the ONNX in the format, with those nodes in FP32
   --frontier FILE   error against cost from all in the format to all in FP32: a picture (.svg), and beside it .json. On
@@ -100,7 +100,7 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       margin,
       onTrial: line.trial,
       onBuild: line.build,
-      ...(values.trials !== undefined && { splits: countOf('--trials', values.trials) >> 1 }),
+      ...(values.trials !== undefined && { limit: trialsOf(values.trials) }),
       ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
     }
     if (guide && values.frontier !== undefined)
@@ -130,6 +130,13 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       )
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
+}
+
+/** Both ends, a cut into four, and three sets are the least that a search takes. */
+function trialsOf(text: string): number {
+  const count = countOf('--trials', text)
+  if (count >= 10) return count
+  throw new DepthgateError('usage', `--trials ${text}: a search takes 10 at least`)
 }
 
 /** Writes what was asked for, and tells where it is. */

@@ -31,13 +31,13 @@ const most = 1e6
  */
 export function expected(guide: Trial, fp32: Pair, correction: Correction, sums: number): Worst {
   return worstOfTrial(
-    guide.map(({ scene, used }, at) => ({
+    guide.map(({ scene, used }) => ({
       scene,
       used: Object.fromEntries(
         Object.entries(used).map(([limit, share]) => {
           const { rounding, sums: added } = correction[limit] ?? untold
-          const beyond = squaredBeyond(share, fp32.guide[at]!.used[limit]!)
-          const floor = fp32.target[at]!.used[limit]!
+          const beyond = squaredBeyond(share, usedOn(fp32.guide, scene, limit))
+          const floor = usedOn(fp32.target, scene, limit)
           return [limit, Math.sqrt(floor ** 2 + product(rounding, beyond) + product(added, sums))]
         }),
       ),
@@ -124,9 +124,13 @@ function bounded(value: number): number {
 
 /** The largest squared error beyond FP32's, over all scenes. */
 function largestBeyond(trial: Trial, fp32: Trial, limit: string): number {
-  return Math.max(...trial.map(({ used }, at) => squaredBeyond(used[limit]!, fp32[at]!.used[limit]!)))
+  return Math.max(...trial.map(({ scene, used }) => squaredBeyond(used[limit]!, usedOn(fp32, scene, limit))))
 }
 
 function squaredBeyond(used: number, floor: number): number {
   return used === Number.POSITIVE_INFINITY ? used : Math.max(0, used ** 2 - floor ** 2)
+}
+
+function usedOn(trial: Trial, name: string, limit: string): number {
+  return trial.find(({ scene }) => scene === name)!.used[limit]!
 }

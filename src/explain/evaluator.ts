@@ -16,20 +16,28 @@ export interface SceneTrial {
   used: Readonly<Record<string, number>>
 }
 
-/** One set of precisions, run on every scene. */
+/** One set of precisions, run on some scenes. */
 export type Trial = readonly SceneTrial[]
 
 export type Look = (loaded: Engine, onnx: string) => Promise<void>
+
+/** The scenes of a trial. */
+export interface On {
+  scenes: readonly string[]
+  /** Whether the scenes after this one need not be run. */
+  enough?: (scene: SceneTrial) => boolean
+}
 
 /** What trials are run on, whatever the engine. */
 export interface Evaluator {
   /** Of the engine with the FP32 network: trials under another say nothing here. */
   fingerprint(): Promise<Fingerprint>
   /**
-   * Runs a network as a recipe makes it, or in FP32, on every scene, and holds it against the tolerance.
+   * Runs a network as a recipe makes it, or in FP32, and holds it against the tolerance.
    * @param look may look at the loaded engine, and at the ONNX that it loaded, before both are let go
+   * @param on by default every scene of the question
    */
-  evaluate(recipe: Recipe | 'fp32', look?: Look): Promise<Trial>
+  evaluate(recipe: Recipe | 'fp32', look?: Look, on?: On): Promise<Trial>
 }
 
 /** What is tried: every trial of one question has the same. */
@@ -59,9 +67,9 @@ export function engineEvaluator(
   const emulated = variants.arithmetic === 'emulated'
   return {
     fingerprint: async () => withEngine(await request(), async ({ fingerprint }) => fingerprint),
-    async evaluate(recipe, look) {
+    async evaluate(recipe, look, on = { scenes }) {
       const judgedAt = (file: string) => async (loaded: Engine) => {
-        const trial = await judged(loaded)
+        const trial = await judged(loaded, on)
         await look?.(loaded, file)
         return trial
       }
@@ -87,13 +95,15 @@ export function engineEvaluator(
     return { ...made.request, ...over, onnx }
   }
 
-  async function judged(loaded: Engine): Promise<Trial> {
+  async function judged(loaded: Engine, on: On): Promise<Trial> {
     const found: SceneTrial[] = []
-    for (const scene of scenes) {
+    for (const scene of on.scenes) {
       const inference = { ...(await inferOn(model, scene, loaded, { engine, source: onnx })), precision }
       const { verdict } = judgeInference(model, inference, tolerance === undefined ? {} : { tolerance })
       const used = verdict.outputs.map(output => usedOf(output, `${model.golden.folder}: scene ${scene}`))
-      found.push({ scene, used: Object.assign({}, ...used) })
+      const trial: SceneTrial = { scene, used: Object.assign({}, ...used) }
+      found.push(trial)
+      if (on.enough?.(trial)) break
     }
     return found
   }
@@ -131,4 +141,15 @@ export function worstOfTrial(trial: Trial): Worst {
     for (const [limit, share] of Object.entries(used))
       if (share > worst.used) worst = { used: share, scene, limit }
   return worst
+}
+
+/** Scenes that tell what nodes cost: where everything in the format does worst; where it breaks, each that it breaks. */
+export function tellingScenes(trial: Trial): string[] {
+  const broken = brokenScenes(trial)
+  return broken.length > 0 ? broken : [worstOfTrial(trial).scene]
+}
+
+/** What FP32 uses of the limit that is used most, on some scenes. */
+export function floorOn(fp32: Trial, scenes: readonly string[]): number {
+  return worstOfTrial(fp32.filter(({ scene }) => scenes.includes(scene))).used
 }

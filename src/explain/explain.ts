@@ -10,7 +10,7 @@ import { cutBetweenModules } from './modules.ts'
 import { type NetworkNode, networkOf } from './network.ts'
 import { type NodeError, nodeErrors } from './node-errors.ts'
 import { type Sensitivity, sensitivity } from './sensitivity.ts'
-import { Trials } from './trials.ts'
+import { type TrialOptions, Trials } from './trials.ts'
 import { type ToldUnit, toldUnit, type Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
@@ -59,7 +59,7 @@ export interface ExplainOptions {
   trials?: number
   /** Units that are put into FP32 alone. */
   top?: number
-  onTrial?: (worst: Worst, run: number) => void
+  onTrial?: NonNullable<TrialOptions['onTrial']>
   /** How far the look at tensors is. */
   onTensors?: (progress: TapProgress) => void
 }
@@ -79,17 +79,25 @@ export async function explain(
   const looked = { ...probe, nodes: probe.nodes.filter(({ placed }) => places.has(placed.id)) }
   const nodes = await nodeErrors(looked, inputs, onnx, onTensors && { onBatch: onTensors })
   const network = networkOf(readModel(onnx).graph!, new Set(nodes.map(({ id }) => id)), onnx)
-  const trials = await Trials.open(question, units, variants, options)
+  const trials = await Trials.open(question, units, variants, {
+    ...options,
+    limit: Math.max(budget, top + 3),
+  })
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
   const low = worstOfTrial(lowTrial)
+  const middleOf = cutBetweenModules(units)
+  const halves = (group: readonly number[]) => {
+    const middle = middleOf(group)
+    return [group.slice(0, middle), group.slice(middle)]
+  }
   const usedBy = async (group: readonly number[]) =>
     (await trials.worst(levelsOf(units, group, 'low', 'full'))).used
   const found = await sensitivity(chosen, usedBy, fp32.used, {
     // a hundredth of the squared error, or of the limit's square where the error is larger
     negligible: 0.1 * Math.min(1, low.used),
-    splits: Math.max(0, Math.floor((budget - top - 3) / 2)),
-    cut: cutBetweenModules(units),
+    trials: budget - top - 2,
+    cut: halves,
   })
   const costs = unitCosts(units, found)
   for (const cost of costs.filter(({ sharedBy }) => sharedBy === 1).slice(0, top)) {

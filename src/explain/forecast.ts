@@ -2,12 +2,12 @@ import type { ShapeOf } from '../precision/accumulate.ts'
 import { type Correction, expected, learned, type Observation, type Pair, product } from './correction.ts'
 import { sumsOverRounding } from './cost.ts'
 import type { Costs } from './costs.ts'
-import { type Trial, type Worst, worstOfTrial } from './evaluator.ts'
+import { floorOn, type SceneTrial, type Trial, tellingScenes, type Worst, worstOfTrial } from './evaluator.ts'
 import { type Guide, seesSums } from './guide.ts'
-import { everywhere, type Level, type Levels, levelsOf } from './levels.ts'
+import { type Levels, levelsOf } from './levels.ts'
 import { stepsOf } from './search.ts'
-import { type Sensitivity, sensitivity } from './sensitivity.ts'
-import { type Survey, squares } from './survey.ts'
+import { dearest, type Sensitivity, sensitivity } from './sensitivity.ts'
+import { type Survey, squares, worthBy } from './survey.ts'
 import type { Trials } from './trials.ts'
 import { between, type Unit } from './units.ts'
 
@@ -16,10 +16,11 @@ export interface ForecastOptions {
   guide: Guide
   /** FP32 on both. */
   fp32: Pair
+  /** Everything in the format, on the guide. */
+  low: Trial
+  costs: Costs
   /** The share of a limit that may be used. */
   target: number
-  /** Halvings of the search for costly units. */
-  splits: number
   shapeOf: ShapeOf
 }
 
@@ -30,6 +31,8 @@ export class Forecast {
   readonly #seesSums: boolean
   readonly #fp32: Pair
   readonly #found: Sensitivity
+  /** The squared error of units at the level between, where the guide sees it. */
+  readonly #between: ReadonlyMap<number, number>
   /** The squared error of each unit alone on the guide. */
   readonly #alone: readonly number[]
   /** What summing in the format is expected to add to that, where the guide does not see it. */
@@ -37,13 +40,18 @@ export class Forecast {
   readonly #observed: Observation[] = []
   #correction: Correction = {}
 
-  private constructor({ trials, guide, fp32, shapeOf }: ForecastOptions, found: Sensitivity) {
+  private constructor(
+    { trials, guide, fp32, shapeOf }: ForecastOptions,
+    found: Sensitivity,
+    middle: ReadonlyMap<number, number>,
+  ) {
     const { units } = trials
     this.#units = units
     this.#trials = trials
     this.#seesSums = seesSums(guide)
     this.#fp32 = fp32
     this.#found = found
+    this.#between = middle
     this.#alone = squares(found, units.length)
     this.#sums = units.map(({ sums, nodes: [head] }, unit) =>
       sums && !this.#seesSums ? product(sumsOverRounding(head!, shapeOf), this.#alone[unit]!) : 0,
@@ -52,39 +60,62 @@ export class Forecast {
 
   /** Finds what each unit costs on the guide. */
   static async make(options: ForecastOptions): Promise<Forecast> {
-    const { trials, fp32, target, splits } = options
+    const { trials, guide, fp32, low, costs, target } = options
     const { units } = trials
     const count = units.length
-    const floor = worstOfTrial(fp32.guide).used
-    const { used } = await trials.worst(everywhere(units, 'low'))
+    const scenes = tellingScenes(low)
+    trials.lead(scenes)
+    trials.what = 'what nodes cost'
+    const floor = floorOn(fp32.guide, scenes)
     const usedBy = async (chosen: readonly number[]) =>
-      (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
-    const negligible = Math.min(target, used) * Math.sqrt(0.02 / count)
-    return new Forecast(options, await sensitivity(count, usedBy, floor, { negligible, splits }))
+      (await trials.worst(levelsOf(units, chosen, 'low', 'full'), scenes)).used
+    const found = await sensitivity(count, usedBy, floor, {
+      negligible: Math.min(target, worstOfTrial(low).used) * Math.sqrt(0.02 / count),
+      trials: trials.forSurvey,
+      worth: worthBy(costs),
+    })
+    const middle = new Map<number, number>()
+    for (const { units: members } of dearest(found.groups)) {
+      const [unit] = members as [number]
+      const level = members.length === 1 && between(units[unit]!)
+      if (!level || (level === 'sum' && !seesSums(guide)) || trials.left <= trials.limit / 3) continue
+      const { used } = await trials.worst(levelsOf(units, [unit], level, 'full'), scenes)
+      middle.set(unit, Math.max(0, used ** 2 - floor ** 2))
+    }
+    return new Forecast(options, found, middle)
   }
 
   /** Learns from what the target made of a set. */
   async observe(levels: Levels, target: Trial): Promise<void> {
-    this.#observed.push({ guide: await this.#onGuide(levels), target, sums: this.#unseen(levels) })
+    const guide = await this.#trials.trial(this.#onGuide(levels))
+    this.#observed.push({ guide, target, sums: this.#unseen(levels) })
     this.#correction = learned(this.#observed, this.#fp32)
   }
 
   /** What the target is expected to use with a set. */
   async expect(levels: Levels): Promise<Worst> {
-    return expected(await this.#onGuide(levels), this.#fp32, this.#correction, this.#unseen(levels))
+    return this.#corrected(await this.#trials.trial(this.#onGuide(levels)), levels)
+  }
+
+  /** Whether that is no more than `allowed`; undefined where all trials but `keep` are spent. */
+  async fits(levels: Levels, allowed: number, keep: number): Promise<boolean | undefined> {
+    const fits = (scene: SceneTrial) => this.#corrected([scene], levels).used <= allowed
+    return this.#trials.fit(this.#onGuide(levels), fits, keep)
+  }
+
+  #corrected(guide: Trial, levels: Levels): Worst {
+    return expected(guide, this.#fp32, this.#correction, this.#unseen(levels))
   }
 
   /** Steps out of the format by what they are expected to take off on the target, of one of its limits. */
-  async survey(costs: Costs, { limit }: Worst): Promise<Survey> {
+  survey(costs: Costs, { limit }: Worst): Survey {
     const { rounding, sums } = this.#correction[limit]!
     const middle = new Map<number, number>()
-    for (const { units: members } of this.#found.groups)
-      for (const unit of members) {
-        const level = between(this.#units[unit]!)
-        if (level === 'sum' && !this.#seesSums) middle.set(unit, product(rounding, this.#alone[unit]!))
-        else if (level && members.length === 1)
-          middle.set(unit, product(rounding, await this.#squareAt(unit, level)))
-      }
+    for (const [unit, its] of this.#units.entries()) {
+      const unseen = between(its) === 'sum' && !this.#seesSums
+      const squared = unseen ? this.#alone[unit] : this.#between.get(unit)
+      if (squared !== undefined) middle.set(unit, product(rounding, squared))
+    }
     const low = this.#alone.map(
       (squared, unit) => product(rounding, squared) + product(sums, this.#sums[unit]!),
     )
@@ -94,19 +125,12 @@ export class Forecast {
     }
   }
 
-  async #squareAt(unit: number, level: Level): Promise<number> {
-    const { used } = worstOfTrial(await this.#onGuide(levelsOf(this.#units, [unit], level, 'full')))
-    return Math.max(0, used ** 2 - worstOfTrial(this.#fp32.guide).used ** 2)
-  }
-
   #unseen(levels: Levels): number {
     return levels.reduce((all, level, unit) => all + (level === 'low' ? this.#sums[unit]! : 0), 0)
   }
 
   /** A guide that does not see sums has them in FP32 anyway. */
-  #onGuide(levels: Levels): Promise<Trial> {
-    return this.#trials.trial(
-      this.#seesSums ? levels : levels.map(level => (level === 'sum' ? 'low' : level)),
-    )
+  #onGuide(levels: Levels): Levels {
+    return this.#seesSums ? levels : levels.map(level => (level === 'sum' ? 'low' : level))
   }
 }

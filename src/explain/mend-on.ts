@@ -17,9 +17,10 @@ import {
   type MendOptions,
   type Point,
   pointOf,
+  toldTrials,
 } from './mend.ts'
 import { type Attempt, nextBuild, settle } from './next-build.ts'
-import { cheapest } from './survey.ts'
+import { cheapest, trifle } from './survey.ts'
 import { type Measured, Target } from './target.ts'
 import { Trials } from './trials.ts'
 import type { Variants } from './variants.ts'
@@ -37,7 +38,7 @@ export async function mendOn(
   question: Question,
   variants: Variants,
   guide: Guide,
-  { margin, splits = 64, frontier = 0, ...options }: MendOptions,
+  { margin, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
   const { onnx } = question
   const units = variants.units()
@@ -50,7 +51,7 @@ export async function mendOn(
 
   const trials = await Trials.open(guide.question, units, guide.variants, options)
   const guideFull = await trials.trial(full)
-  const told = () => ({ units: units.length, trials: { run: trials.run, remembered: trials.remembered } })
+  const told = () => ({ units: units.length, trials: toldTrials(trials) })
   if (worstOfTrial(guideFull).used > target)
     return { type: 'hopeless', ...told(), fp32: pointOf(units, full, nominal, worstOfTrial(guideFull)) }
 
@@ -81,15 +82,17 @@ export async function mendOn(
   if (worstOfTrial(targetFull.trial).used > target) return { type: 'hopeless', ...ends() }
 
   const fp32: Pair = { guide: guideFull, target: targetFull.trial }
-  const forecast = await Forecast.make({ trials, guide, fp32, target, splits, shapeOf })
+  const guideLow = await trials.trial(low)
+  const forecast = await Forecast.make({ trials, guide, fp32, low: guideLow, costs, target, shapeOf })
   await forecast.observe(low, targetLow.trial)
-  const known = await forecast.survey(costs, worstOfTrial(targetLow.trial))
+  let known = forecast.survey(costs, worstOfTrial(targetLow.trial))
   const floor = worstOfTrial(targetFull.trial).used
   const measured = new Map<string, Measured>([
     [levelsText(low), targetLow],
     [levelsText(full), targetFull],
   ])
 
+  trials.what = 'the cheapest set'
   for (;;) {
     const next = nextBuild(attempts(), target)
     if (next.type !== 'build') break
@@ -104,6 +107,7 @@ export async function mendOn(
     measured.set(levelsText(levels), run)
     sets.push({ why: next.why, levels, point: point(levels, run), expected: hoped })
     await forecast.observe(levels, run.trial)
+    known = forecast.survey(costs, worstOfTrial(targetLow.trial))
   }
 
   // also where no other set was left to build
@@ -132,13 +136,14 @@ export async function mendOn(
   ): Promise<{ levels: Level[]; hoped: Worst } | undefined> {
     for (const caution of cautions) {
       const allowed = floor + (target - floor) / caution
+      // each set that is built is to be tried here too, and half of what is left is for sets after the next
+      const after = 2 - sets.length
+      const keep = after > 0 ? Math.max(after + 1, trials.left >> 1) : 1
       const passes = async (set: Levels) => {
         const run = measured.get(levelsText(set))
-        return run ? worstOfTrial(run.trial).used <= target : (await forecast.expect(set)).used <= allowed
+        return run ? worstOfTrial(run.trial).used <= target : forecast.fits(set, allowed, keep)
       }
-      // what would save no more than noise is worth no trial
-      const least = costs.all / 300
-      const cheap = await cheapest(known, allowed ** 2 - floor ** 2, passes, least)
+      const cheap = await cheapest(known, allowed ** 2 - floor ** 2, passes, trifle * costs.all)
       const levels = higher(cheap, onto)
       if (measured.has(levelsText(levels))) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)

@@ -1,5 +1,5 @@
 import { type Costs, nominalCosts, shapesOf } from './costs.ts'
-import type { Question, Worst } from './evaluator.ts'
+import { floorOn, type Question, tellingScenes, type Worst, worstOfTrial } from './evaluator.ts'
 import { everywhere, type Level, type Levels, levelsOf, nodesAt } from './levels.ts'
 import type { NextBuild } from './next-build.ts'
 import { levelsAfter } from './search.ts'
@@ -56,8 +56,8 @@ export interface Confirmation {
 /** What became of a search. Data: only bad input is an error. */
 export type Mending = {
   units: number
-  /** On the guide, where there is one. */
-  trials: { run: number; remembered: number }
+  /** On the guide, where there is one; no more than `limit` together, and `spent` where more could have led to a cheaper set. */
+  trials: Pick<Trials, 'run' | 'remembered' | 'limit' | 'spent'>
   /** Everything in FP32: on the target, or on the guide where it says already that nothing can pass. */
   fp32: Point
   /** Only where another engine guided. */
@@ -82,8 +82,6 @@ export type Mending = {
 export interface MendOptions extends TrialOptions, Pick<TargetOptions, 'onBuild'> {
   /** Share of every limit that must be left. */
   margin: number
-  /** Halvings of the search for costly units. */
-  splits?: number
   /** Points between all in the format and all in FP32 to measure besides. */
   frontier?: number
 }
@@ -96,7 +94,7 @@ export interface MendOptions extends TrialOptions, Pick<TargetOptions, 'onBuild'
 export async function mend(
   question: Question,
   variants: Variants,
-  { margin, splits = 64, frontier = 0, ...options }: MendOptions,
+  { margin, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
   const { onnx } = question
   const units = variants.units()
@@ -104,30 +102,36 @@ export async function mend(
   const costs = nominalCosts(units, await shapesOf(onnx))
   const target = 1 - margin
   const point = async (levels: Levels) => pointOf(units, levels, costs, await trials.worst(levels))
-  const passes = async (levels: Levels) => (await trials.worst(levels)).used <= target
+  const passes = async (levels: Levels) =>
+    (await trials.fit(levels, scene => worstOfTrial([scene]).used <= target)) ?? false
 
   const fp32 = await point(everywhere(units, 'full'))
   const told = () => ({
     units: units.length,
-    trials: { run: trials.run, remembered: trials.remembered },
+    trials: toldTrials(trials),
     fp32,
   })
   if (fp32.worst.used > target) return { type: 'hopeless', ...told() }
   const low = await point(everywhere(units, 'low'))
   if (low.worst.used <= target) return { type: 'passes', low, ...told() }
 
+  const scenes = tellingScenes(await trials.trial(everywhere(units, 'low')))
+  trials.lead(scenes)
+  const floor = floorOn(await trials.trial(everywhere(units, 'full')), scenes)
   const usedBy = async (chosen: readonly number[]) =>
-    (await trials.worst(levelsOf(units, chosen, 'low', 'full'))).used
+    (await trials.worst(levelsOf(units, chosen, 'low', 'full'), scenes)).used
+  trials.what = 'what nodes cost'
   const known = await survey(units, {
-    ...{ costs, usedBy, splits },
-    floor: fp32.worst.used,
+    ...{ costs, usedBy, floor, trials: trials.forSurvey },
     // half of the units of this size, together, would use a tenth of the limit
     negligible: target * Math.sqrt(0.02 / units.length),
     rounding: async unit => {
-      const { used } = await trials.worst(levelsOf(units, [unit], between(units[unit]!)!, 'full'))
-      return Math.max(0, used ** 2 - fp32.worst.used ** 2)
+      if (trials.left <= trials.limit / 3) return undefined
+      const { used } = await trials.worst(levelsOf(units, [unit], between(units[unit]!)!, 'full'), scenes)
+      return Math.max(0, used ** 2 - floor ** 2)
     },
   })
+  trials.what = 'the cheapest set'
   const levels = await cheapest(known, target ** 2 - fp32.worst.used ** 2, passes)
   const mended = await point(levels)
   const curve = frontier > 0 ? await frontierOf(known, frontier, point) : undefined
@@ -138,6 +142,10 @@ export async function mend(
     ...(curve && { frontier: curve }),
     ...told(),
   }
+}
+
+export function toldTrials({ run, remembered, limit, spent }: Trials): Mending['trials'] {
+  return { run, remembered, limit, spent }
 }
 
 /** Which of two plans that pass takes less time; FP32, which needs no plan, where neither does. Pure. */

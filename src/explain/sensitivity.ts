@@ -5,11 +5,11 @@ export interface Group {
   used: number
 }
 
-/** How far squares of errors add up where a group was halved. */
+/** How far squares of errors add up where a group was cut. */
 export interface Split {
   units: readonly number[]
   whole: number
-  /** Root of the sum of the halves' squares. */
+  /** Root of the sum of the parts' squares. */
   parts: number
 }
 
@@ -20,16 +20,18 @@ export interface Sensitivity {
 }
 
 export interface SensitivityOptions {
-  /** Groups that use less than this share of a limit are not halved further. */
+  /** Groups that use less than this share of a limit are not cut further. */
   negligible: number
-  /** Halvings, two trials each. */
-  splits: number
-  /** How many units of a group go into its first half; by default half of them. */
-  cut?: (units: readonly number[]) => number
+  /** Trials that may be run, that of all units together among them. */
+  trials: number
+  /** The parts that a group is cut into; by default four of one size. */
+  cut?: (units: readonly number[]) => (readonly number[])[]
+  /** What it is worth to tell a group's units apart, 0 where it is worth nothing; by default what they use. */
+  worth?: (group: Group) => number
 }
 
 /**
- * Finds what each unit costs in few trials: the group that costs most is halved, again and again, until every group costs
+ * Finds what each unit costs in few trials: the group that is worth it most is cut, again and again, until every group costs
  * little or is one unit. Neighbours stay together, so that a group has few casts.
  * @param among units, or how many there are where all are meant
  * @param usedBy the share of a limit that is used with these units alone in the format
@@ -39,7 +41,7 @@ export async function sensitivity(
   among: number | readonly number[],
   usedBy: (units: readonly number[]) => Promise<number>,
   floor: number,
-  { negligible, splits: budget, cut = units => units.length >> 1 }: SensitivityOptions,
+  { negligible, trials: budget, cut = quarters, worth = ({ used }) => used }: SensitivityOptions,
 ): Promise<Sensitivity> {
   const groupOf = async (units: readonly number[]): Promise<Group> => ({
     units,
@@ -47,34 +49,58 @@ export async function sensitivity(
   })
   const groups = [await groupOf(typeof among === 'number' ? [...Array(among).keys()] : among)]
   const splits: Split[] = []
-  while (splits.length < budget) {
-    const next = dearest(groups.filter(({ units, used }) => units.length > 1 && used > negligible))
+  for (let left = budget - 1; ; ) {
+    const open = groups.filter(({ units, used }) => units.length > 1 && used > negligible)
+    const next = worthiest(open, worth)
     if (!next) break
-    const middle = cut(next.units)
-    const halves = [await groupOf(next.units.slice(0, middle)), await groupOf(next.units.slice(middle))]
-    splits.push({ units: next.units, whole: next.used, parts: Math.hypot(halves[0]!.used, halves[1]!.used) })
-    groups.splice(groups.indexOf(next), 1, ...halves)
+    const cuts = cut(next.units)
+    left -= cuts.length
+    if (left < 0) break
+    const parts: Group[] = []
+    for (const units of cuts) parts.push(await groupOf(units))
+    const together = Math.hypot(...parts.map(({ used }) => used))
+    splits.push({ units: next.units, whole: next.used, parts: together })
+    groups.splice(groups.indexOf(next), 1, ...parts)
   }
   return { groups, splits }
 }
 
-function dearest(groups: readonly Group[]): Group | undefined {
-  // of equals the largest: where everything overflows, halving large groups finds out most
-  return groups.reduce<Group | undefined>(
-    (a, b) => (!a || b.used > a.used || (b.used === a.used && b.units.length > a.units.length) ? b : a),
-    undefined,
-  )
+/** Trials of groups that are cut again tell little: with four parts there are few of those, and one culprit takes no more than by halving. */
+function quarters(units: readonly number[]): (readonly number[])[] {
+  const parts = Math.min(4, units.length)
+  const start = (part: number) => Math.floor((units.length * part) / parts)
+  return Array.from({ length: parts }, (_, part) => units.slice(start(part), start(part + 1)))
+}
+
+function worthiest(groups: readonly Group[], worth: (group: Group) => number): Group | undefined {
+  let best: { group: Group; worth: number } | undefined
+  for (const group of groups) {
+    const its = worth(group)
+    // of equals the largest: where everything overflows, cutting large groups finds out most
+    const more = best ? its > best.worth || (its === best.worth && larger(group, best.group)) : its > 0
+    if (more) best = { group, worth: its }
+  }
+  return best?.group
+}
+
+function larger(a: Group, b: Group): boolean {
+  return a.units.length > b.units.length
 }
 
 function without(used: number, floor: number): number {
   return used === Number.POSITIVE_INFINITY ? used : Math.sqrt(Math.max(0, used ** 2 - floor ** 2))
 }
 
-/** Halvings whose parts do not add up to the whole: their squares differ by more than half. */
+/** Cuts whose parts do not add up to the whole: their squares differ by more than half. */
 export function unequal(splits: readonly Split[]): Split[] {
   return splits.filter(({ whole, parts }) => {
     if (whole === parts) return false
     const ratio = (parts / whole) ** 2
     return !(ratio > 0.5 && ratio < 1.5)
   })
+}
+
+/** Groups by what they use, the most first. */
+export function dearest(groups: readonly Group[]): Group[] {
+  return [...groups].sort((a, b) => (a.used === b.used ? 0 : b.used - a.used))
 }

@@ -9,12 +9,15 @@ import { percent, worstText } from './trial-line.ts'
 
 /** What mend found, in 80 columns. */
 export function mendText(model: string, precision: string, margin: number, found: Mending): string[] {
-  const { run, remembered } = found.trials
+  const { run, remembered, limit, spent } = found.trials
   const guided = found.confirmation ? ` on ${found.confirmation.guide}` : ''
   const trials = [
     colors.dim(
       `${run} ${run === 1 ? 'trial' : 'trials'} run${guided}, ${remembered} known from before; ${found.units} units of nodes`,
     ),
+    ...(spent
+      ? [colors.yellow(`not all was tried in ${limit} trials: with more --trials it may cost less`)]
+      : []),
     ...buildsText(found.confirmation),
   ]
   const wanted = margin > 0 ? `every limit with a margin of ${percent(margin)}` : 'every limit'

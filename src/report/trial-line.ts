@@ -1,11 +1,12 @@
 import { inCi } from '../base/ci.ts'
 import type { TapProgress } from '../engines/onnxruntime/tap.ts'
 import type { Worst } from '../explain/evaluator.ts'
+import type { Progress, TrialOptions } from '../explain/trials.ts'
 import { figure } from '../gate/figure.ts'
 
 /** One line that tells how a search goes; on a terminal it replaces itself, elsewhere it is left out. */
 export function trialLine(stream: NodeJS.WriteStream): {
-  trial(worst: Worst, run: number): void
+  trial: NonNullable<TrialOptions['onTrial']>
   /** What a network that was built for the answer came to. */
   build(worst: Worst, run: number): void
   tensors(progress: TapProgress): void
@@ -25,7 +26,7 @@ export function trialLine(stream: NodeJS.WriteStream): {
     again()
   }
   return {
-    trial: (worst, run) => write(`trial ${run}: ${worstText(worst)}`),
+    trial: (worst, _, progress) => write(`${progressText(progress)}: ${worstText(worst)}`),
     build: (worst, run) => write(`build ${run}: ${worstText(worst)}`),
     tensors: progress => write(tensorsText(progress, (performance.now() - started) / 1000)),
     hide: () => write(''),
@@ -33,12 +34,21 @@ export function trialLine(stream: NodeJS.WriteStream): {
   }
 }
 
+/** "what nodes cost, trial 12 of at most 128, 7.1 s each, 14 minutes left" */
+export function progressText({ done, limit, what, seconds }: Progress): string {
+  const each = Number(seconds.toPrecision(2))
+  return `${what}, trial ${done} of at most ${limit}, ${each} s each, ${leftText(seconds * (limit - done))} left`
+}
+
 /** "tensors: 3.1 of 450 GB, 27 minutes left" */
 export function tensorsText({ done, all }: TapProgress, seconds: number): string {
   const gigabytes = (bytes: number) => Number((bytes / 1e9).toPrecision(2))
   const left = (seconds * (all - done)) / done
-  const time = left < 90 ? `${Math.ceil(left)} seconds` : `${Math.round(left / 60)} minutes`
-  return `tensors: ${gigabytes(done)} of ${gigabytes(all)} GB, ${time} left`
+  return `tensors: ${gigabytes(done)} of ${gigabytes(all)} GB, ${leftText(left)} left`
+}
+
+function leftText(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} seconds` : `${Math.round(seconds / 60)} minutes`
 }
 
 /** "340 % of depth absRel on kitchen" */

@@ -105,7 +105,7 @@ describe('mend', () => {
 
   test('a plan that the config names and that is yet to be made is made', async () => {
     const folder = project('layernorm-overflow', { recipes: { fp16: 'precision-plan.json' } })
-    const mended = await depthgate(['mend', 'net', '--trials', '2'], folder)
+    const mended = await depthgate(['mend', 'net', '--trials', '10'], folder)
     expect(mended.code, mended.stderr).toBe(0)
     expect(mended.stderr).toContain('note: precision-plan.json, which the config names, is not there yet')
     expect(mended.stdout).toContain("in the config: recipes: { fp16: 'precision-plan.json' }\n")
@@ -360,7 +360,7 @@ server.serve({"hello": hello, "build": build})
         models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['trt'] } },
       })
       const building = join(folder, 'building')
-      const { code, words } = await signalled([verb, 'net', '--trials', '8'], folder, () =>
+      const { code, words } = await signalled([verb, 'net', '--trials', '12'], folder, () =>
         existsSync(building),
       )
       expect(code, words).toBe(130)
@@ -421,6 +421,7 @@ server.serve({"hello": hello, "build": build})
     ['explain', ['--trials', '0'], /--trials 0: give a whole number from 1/],
     ['explain', ['--trials', 'many'], /--trials many: is not a number/],
     ['mend', ['--trials', '1.5'], /--trials 1\.5: give a whole number from 1/],
+    ['mend', ['--trials', '9'], /--trials 9: a search takes 10 at least/],
   ] as const)('%s %j is refused', async (verb, args, says) => {
     const folder = project('benign')
     writeConfig(folder, {

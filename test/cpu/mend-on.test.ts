@@ -82,6 +82,20 @@ test('stopped in the middle it goes on: nothing is built twice but what says whe
   expect(again).toMatchObject({ type: 'mended', mended: (first as { mended: object }).mended })
 })
 
+test.each([10, 14, 24])('%s trials are no more than that, and lead to an answer that holds', async limit => {
+  const question = { ...questionOf('long-sums'), tolerance: { absRel: 1e-4 } }
+  let most = 0
+  const onTrial: MendOptions['onTrial'] = (_, run, { done }) => {
+    most = Math.max(most, run, done)
+  }
+  const found = await guided(question, onTarget, { limit, onTrial })
+  expect(most).toBeLessThanOrEqual(limit)
+  expect(found.trials.run).toBeLessThanOrEqual(limit)
+  if (found.type !== 'mended') throw new Error(found.type)
+  expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)
+  expect(found.mended.cost).toBeLessThan(1)
+})
+
 test('an engine that cannot run the network in the format takes nothing of what the guide told', async () => {
   const question = questionOf('benign')
   const app = (command: string[]): Question => ({

@@ -34,7 +34,7 @@ async function mended(name: string, question: Question, recipe: Recipe = {}): Pr
   const told = { name, level: trt.optimizationLevel, tolerance: question.tolerance }
   try {
     const variants = variantsOf(question, recipe)
-    const found = await mendOn(question, variants, guideFor(question, recipe), { margin, splits: 32 })
+    const found = await mendOn(question, variants, guideFor(question, recipe), { margin })
     const seconds = (performance.now() - started) / 1000
     const plan = found.type === 'mended' ? planOf(question, variants, found, margin) : undefined
     const text = honestJson({ ...told, seconds, ...found, chosen: undefined, plan })

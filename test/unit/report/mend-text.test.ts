@@ -11,10 +11,12 @@ const point = (used: number, latency?: number): Point => ({
   ...(latency !== undefined && { latency }),
 })
 
+const trials = (run: number) => ({ run, remembered: 0, limit: 160, spent: false })
+
 function told(mended: Point, fp32: Point): string[] {
   const cheaper = cheaperOf(mended, fp32)
   const found: Mending = {
-    ...{ type: 'mended', units: 5, trials: { run: 9, remembered: 0 }, low: point(3.57, 0.011), chosen: [] },
+    ...{ type: 'mended', units: 5, trials: trials(9), low: point(3.57, 0.011), chosen: [] },
     ...{ mended, fp32, ...(cheaper && { cheaper }) },
   }
   return mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)
@@ -29,10 +31,21 @@ test.each([
   expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80)
 })
 
+test('a search that ran out of trials says so', () => {
+  const short = { ...trials(160), spent: true }
+  const found: Mending = {
+    ...{ type: 'mended', units: 5, trials: short, low: point(3.57), chosen: [] },
+    ...{ mended: point(0.05), fp32: point(3e-5) },
+  }
+  const lines = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)
+  expect(lines).toContain('not all was tried in 160 trials: with more --trials it may cost less')
+  expect(told(point(0.05), point(3e-5)).join('\n')).not.toContain('not all was tried')
+})
+
 test('where no set was left to build nothing is listed as the best', () => {
   const fp32 = point(3e-5)
   const found: Mending = {
-    ...{ type: 'unconfirmed', units: 5, trials: { run: 9, remembered: 0 }, low: point(3.57) },
+    ...{ type: 'unconfirmed', units: 5, trials: trials(9), low: point(3.57) },
     ...{ best: fp32, fp32, chosen: [] },
   }
   const text = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters).join('\n')
@@ -48,7 +61,7 @@ test('nodes that move what a listed one writes are counted beside it, and a stro
   const listed = (more: object) => {
     const chosen = [{ ...{ unit, level: 'full' as const, alone: 0.5, sharedBy: 1, cost: 0.1 }, ...more }]
     const found: Mending = {
-      ...{ type: 'mended', units: 5, trials: { run: 1, remembered: 0 }, low: point(3.57) },
+      ...{ type: 'mended', units: 5, trials: trials(1), low: point(3.57) },
       ...{ mended: { ...point(0.05), nodes: 3 }, fp32: point(3e-5), chosen },
     }
     return mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { tensorsText, trialLine } from '../../../src/report/trial-line.ts'
+import { progressText, tensorsText, trialLine } from '../../../src/report/trial-line.ts'
 
 test.each([
   [1e9, 20e9, 61, 'tensors: 1 of 20 GB, 19 minutes left'],
@@ -7,6 +7,11 @@ test.each([
   [2e6, 2e6, 0.1, 'tensors: 0.002 of 0.002 GB, 0 seconds left'],
 ])('%s of %s bytes after %s seconds: %s', (done, all, seconds, text) => {
   expect(tensorsText({ done, all }, seconds)).toBe(text)
+})
+
+test('a trial tells how far the search is, and how long it may take', () => {
+  const progress = { done: 9, limit: 24, what: 'what nodes cost', seconds: 31.04 }
+  expect(progressText(progress)).toBe('what nodes cost, trial 9 of at most 24, 31 s each, 8 minutes left')
 })
 
 describe('the line', () => {
@@ -18,7 +23,7 @@ describe('the line', () => {
     const stream = { isTTY, columns: 24, write: (piece: string) => pieces.push(piece) }
     const line = trialLine(stream as unknown as NodeJS.WriteStream)
     const worst = { used: 3.4, limit: 'depth absRel', scene: 'kitchen' }
-    line.trial(worst, 7)
+    line.trial(worst, 7, { done: 9, limit: 160, what: 'what nodes cost', seconds: 31.04 })
     // a build has had the line meanwhile
     line.again()
     line.build(worst, 1)
@@ -28,7 +33,7 @@ describe('the line', () => {
   }
 
   test('replaces itself, never wraps, and comes back after another until it is hidden', () => {
-    const [trial, build] = ['trial 7: 340 % of depth', 'build 1: 340 % of depth']
+    const [trial, build] = ['what nodes cost, trial ', 'build 1: 340 % of depth']
     expect(written(true)).toEqual([trial, trial, build, '', ''].map(text => `\r\u001b[2K${text}`))
   })
 
