@@ -11,9 +11,10 @@ import { mendOn } from '../explain/mend-on.ts'
 import { chosenUnit, planOf } from '../explain/plan-of.ts'
 import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
+import { engineNamed } from '../gate/engines.ts'
 import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
-import { frontierChart, mendText } from '../report/mend-text.ts'
+import { frontierChart, mendText, tf32Hint } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { showBuilds } from './build-progress.ts'
@@ -160,6 +161,7 @@ async function keep(
     writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
     say(`ONNX: ${fromHere(values.out)}`)
   }
+  for (const line of tf32Hint(engineNamed(model, question.engine).settings, found.mended)) say(line)
   keepFrontier(question, found, margin, values)
   if (values.trtexec) say(foreignText('trtexec', trtexecArguments(plan)))
   if (values.modelopt) say(foreignText('ModelOpt', modelOptArguments(plan)))

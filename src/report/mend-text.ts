@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import type { EngineSettings } from '../engines/settings.ts'
 import { nodesAt } from '../explain/levels.ts'
 import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
 import { formatAt } from '../explain/plan-of.ts'
@@ -129,6 +130,16 @@ function pointTable(
     worstText(worst),
   ])
   return table([head, ...rows], ['left', ...(timed ? (['right'] as const) : []), 'right', 'left'])
+}
+
+/** Of what a set sums in FP32 on TensorRT by FP32's own kernels. */
+export function tf32Hint(settings: EngineSettings, { sums }: Point): string[] {
+  if (sums === 0 || settings.engine !== 'tensorrt' || settings.allowTf32 || settings.typing === 'weak')
+    return []
+  return [
+    'hint: `allowTf32: true` of the engine lets tensor cores sum these products in',
+    'FP32: all of Depth Pro in 69 ms, not 174 (an H200). Mend again with it',
+  ]
 }
 
 function chosenText({ nodes, sums, rest }: Point): string {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { cheaperOf, type Mending, type Point } from '../../../src/explain/mend.ts'
 import type { Unit } from '../../../src/explain/units.ts'
 import { NodeProtoSchema } from '../../../src/onnx/gen/onnx_pb.ts'
-import { mendText } from '../../../src/report/mend-text.ts'
+import { mendText, tf32Hint } from '../../../src/report/mend-text.ts'
 
 const point = (used: number, latency?: number): Point => ({
   ...{ nodes: 2, sums: 0, rest: 0, cost: 0.08, worst: { used, scene: 'slopes', limit: 'depth absRel' } },
@@ -80,4 +80,12 @@ test.each([
   ['not timed', undefined],
 ] as const)('of a set that is %s nothing is said', (_what, latency) => {
   expect(told(point(0.056, latency), point(3e-5, 0.012)).join('\n')).not.toContain('the cheaper plan')
+})
+
+test('sums in FP32 on TensorRT have a quicker way, where it is not taken yet', () => {
+  const [none, some] = [point(0.5), { ...point(0.5), sums: 3 }]
+  expect(tf32Hint({ engine: 'tensorrt' }, some).join(' ')).toContain('`allowTf32: true` of the engine')
+  expect(tf32Hint({ engine: 'tensorrt' }, none)).toEqual([])
+  expect(tf32Hint({ engine: 'tensorrt', allowTf32: true }, some)).toEqual([])
+  expect(tf32Hint({ engine: 'onnxruntime' }, some)).toEqual([])
 })
