@@ -152,13 +152,17 @@ async function keep(
 ): Promise<void> {
   const { model, onnx, precision } = question
   const say = sayer(values)
+  // what cannot be made leaves the plan of an earlier search as it was
+  const made =
+    values.out === undefined
+      ? undefined
+      : await variants.make(planRecipe(plan, onnx, planFile).recipe, 'native')
   writeWhole(planFile, `${honestJson(plan)}\n`)
   say(
     `\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '${relative(model.root, planFile)}' }`,
   )
   if (values.out !== undefined) {
-    const { recipe } = planRecipe(plan, onnx, planFile)
-    writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
+    writeModel(values.out, made!, { from: onnx })
     say(`ONNX: ${fromHere(values.out)}`)
   }
   for (const line of tf32Hint(engineNamed(model, question.engine).settings, found.mended)) say(line)

@@ -35,7 +35,7 @@ export function unwrittenOf(
 const why = {
   hopeless: 'no set of nodes passes',
   passes: 'nothing is to be mended',
-  unconfirmed: 'no set was confirmed',
+  unconfirmed: 'only FP32 as a whole passed',
 } as const
 
 /** @param old whether a plan of an earlier search lies there */

@@ -93,6 +93,7 @@ export async function explain(
   }
   const usedBy = async (group: readonly number[]) =>
     (await trials.worst(levelsOf(units, group, 'low', 'full'))).used
+  trials.what = 'what nodes cost'
   const found = await sensitivity(chosen, usedBy, fp32.used, {
     // a hundredth of the squared error, or of the limit's square where the error is larger
     negligible: 0.1 * Math.min(1, low.used),
@@ -100,6 +101,7 @@ export async function explain(
     cut: halves,
   })
   const costs = unitCosts(units, found)
+  trials.what = 'what nodes save'
   for (const cost of costs.filter(({ sharedBy }) => sharedBy === 1).slice(0, top)) {
     const index = units.findIndex(({ head }) => head.id === cost.nodes[0])
     cost.without = (await trials.worst(levelsOf(units, [index], 'full', 'low'))).used

@@ -43,6 +43,16 @@ export function isFull(levels: Levels): boolean {
   return levels.every(level => level === 'full')
 }
 
+/**
+ * Whether anything is left in the format: a recipe for a network that is FP32 throughout, or that quantises nothing, is an
+ * error where it is used.
+ */
+export function isReduced(units: readonly Unit[], levels: Levels): boolean {
+  return units.some(({ quantized }) => quantized)
+    ? units.some(({ quantized }, unit) => quantized && levels[unit] === 'low')
+    : !isFull(levels)
+}
+
 /** The nodes of a unit that are not at `low`: in FP32 what moves a result goes along, else it is the product alone. */
 export function nodesAt({ head, nodes }: Unit, level: Level): readonly PlacedNode[] {
   if (level === 'low') return []

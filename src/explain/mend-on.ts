@@ -7,7 +7,7 @@ import { type Costs, measuredCosts, nominalCosts, shapesOf } from './costs.ts'
 import { type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import { Forecast } from './forecast.ts'
 import type { Guide } from './guide.ts'
-import { everywhere, higher, type Level, type Levels, levelsText } from './levels.ts'
+import { everywhere, higher, isReduced, type Level, type Levels, levelsText } from './levels.ts'
 import {
   type BuiltSet,
   cheaperOf,
@@ -100,7 +100,10 @@ export async function mendOn(
     const below = next.why === 'room' ? 0.9 * sets[0]!.point.cost : Number.POSITIVE_INFINITY
     // after a miss no node is given up again: errors that did not add up as expected may have cancelled
     const onto = next.why === 'room' ? undefined : sets.at(-1)?.levels
-    const proposal = await propose(next.cautions, below, onto)
+    // what is kept for later sets is for the first, where it finds none without
+    const proposal =
+      (await propose(next.cautions, below, onto)) ??
+      (sets.length === 0 && trials.spent ? await propose(next.cautions, below, onto, 1) : undefined)
     if (!proposal) break
     const { levels, hoped } = proposal
     const run = await built.measure(levels, 'sets')
@@ -133,19 +136,20 @@ export async function mendOn(
     cautions: readonly number[],
     below: number,
     onto: Levels = low,
+    reserve?: number,
   ): Promise<{ levels: Level[]; hoped: Worst } | undefined> {
     for (const caution of cautions) {
       const allowed = floor + (target - floor) / caution
       // each set that is built is to be tried here too, and half of what is left is for sets after the next
       const after = 2 - sets.length
-      const keep = after > 0 ? Math.max(after + 1, trials.left >> 1) : 1
+      const keep = reserve ?? (after > 0 ? Math.max(after + 1, trials.left >> 1) : 1)
       const passes = async (set: Levels) => {
         const run = measured.get(levelsText(set))
         return run ? worstOfTrial(run.trial).used <= target : forecast.fits(set, allowed, keep)
       }
       const cheap = await cheapest(known, allowed ** 2 - floor ** 2, passes, trifle * costs.all)
       const levels = higher(cheap, onto)
-      if (measured.has(levelsText(levels))) continue
+      if (measured.has(levelsText(levels)) || !isReduced(units, levels)) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)
         return { levels, hoped: await forecast.expect(levels) }
     }

@@ -1,6 +1,6 @@
 import { type Costs, nominalCosts, shapesOf } from './costs.ts'
 import { floorOn, type Question, tellingScenes, type Worst, worstOfTrial } from './evaluator.ts'
-import { everywhere, type Level, type Levels, levelsOf, nodesAt } from './levels.ts'
+import { everywhere, isReduced, type Level, type Levels, levelsOf, nodesAt } from './levels.ts'
 import type { NextBuild } from './next-build.ts'
 import { levelsAfter } from './search.ts'
 import { cheapest, type Survey, survey } from './survey.ts'
@@ -134,13 +134,18 @@ export async function mend(
   trials.what = 'the cheapest set'
   const levels = await cheapest(known, target ** 2 - fp32.worst.used ** 2, passes)
   const mended = await point(levels)
+  // points of the frontier come on top of what a search may take
+  const tried = told()
+  trials.what = 'the frontier'
   const curve = frontier > 0 ? await frontierOf(known, frontier, point) : undefined
+  if (!isReduced(units, levels))
+    return { type: 'unconfirmed', low, best: fp32, chosen: [], ...(curve && { frontier: curve }), ...tried }
   return {
     type: 'mended',
     ...{ low, mended },
     chosen: chosenOf(known, levels, costs),
     ...(curve && { frontier: curve }),
-    ...told(),
+    ...tried,
   }
 }
 

@@ -99,9 +99,9 @@ export class Trials {
     return this.limit - this.run - this.remembered
   }
 
-  /** How many of them may go into what nodes cost. */
+  /** How many of them may go into telling apart what groups cost; that of all units is among them. */
   get forSurvey(): number {
-    return Math.floor(this.limit * 0.4)
+    return Math.max(5, Math.floor(this.limit * 0.4))
   }
 
   /** Levels on some scenes, by default on all. */

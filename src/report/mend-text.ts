@@ -17,7 +17,11 @@ export function mendText(model: string, precision: string, margin: number, found
       `${run} ${run === 1 ? 'trial' : 'trials'} run${guided}, ${remembered} known from before; ${found.units} units of nodes`,
     ),
     ...(spent
-      ? [colors.yellow(`not all was tried in ${limit} trials: with more --trials it may cost less`)]
+      ? [
+          colors.yellow(
+            `not all was tried in ${limit} trials: with more --trials ${found.type === 'unconfirmed' ? 'a set may be found' : 'it may cost less'}`,
+          ),
+        ]
       : []),
     ...buildsText(found.confirmation),
   ]
@@ -54,11 +58,14 @@ export function mendText(model: string, precision: string, margin: number, found
       // without a set that was built the best is FP32 itself
       const built = found.chosen.length > 0
       return [
-        colors.red(`${model} at ${precision}: no set of nodes was confirmed`),
+        colors.red(
+          `${model} at ${precision}: no set of nodes was ${found.confirmation ? 'confirmed' : 'found'}`,
+        ),
         colors.red(`to keep ${wanted}.`),
         ...(built ? [`The best reached, with ${chosenText(found.best)}:`, worstText(found.best.worst)] : []),
-        'FP32 as a whole keeps it. Ask for less of a margin, widen that limit,',
-        'or name another guide',
+        ...(found.confirmation
+          ? ['FP32 as a whole keeps it. Ask for less of a margin, widen that limit,', 'or name another guide']
+          : ['FP32 as a whole keeps it. Ask for less of a margin, or widen that limit']),
         '',
         ...pointTable(precision, built ? [['best', found.best]] : [], found),
         '',

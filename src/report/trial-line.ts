@@ -37,6 +37,8 @@ export function trialLine(stream: NodeJS.WriteStream): {
 /** "what nodes cost, trial 12 of at most 128, 7.1 s each, 14 minutes left" */
 export function progressText({ done, limit, what, seconds }: Progress): string {
   const each = Number(seconds.toPrecision(2))
+  // points of a frontier come on top
+  if (done > limit) return `${what}, ${each} s each`
   return `${what}, trial ${done} of at most ${limit}, ${each} s each, ${leftText(seconds * (limit - done))} left`
 }
 

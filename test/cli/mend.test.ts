@@ -300,11 +300,11 @@ writeFileSync(output`,
 
     // and so is what was asked for and is not there
     expect(found.stdout).toContain(
-      '\nnot written: precision-plan.json: no set was confirmed\nfrontier: f.svg\n',
+      '\nnot written: precision-plan.json: only FP32 as a whole passed\nfrontier: f.svg\n',
     )
     const what = ['precision-plan.json', 'mended.onnx', 'arguments of trtexec', 'arguments of ModelOpt']
-    expect(unwritten).toEqual({ what, why: 'no set was confirmed' })
-    expect(told.stderr).toContain(`not written: ${what.join(', ')}: no set was confirmed\n`)
+    expect(unwritten).toEqual({ what, why: 'only FP32 as a whole passed' })
+    expect(told.stderr).toContain(`not written: ${what.join(', ')}: only FP32 as a whole passed\n`)
     for (const file of what.slice(0, 2)) expect(existsSync(join(folder, file))).toBe(false)
   })
 

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
-import { engineEvaluator, worstOfTrial } from '../../src/explain/evaluator.ts'
+import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
 import { type Explanation, explain } from '../../src/explain/explain.ts'
 import { trtexecArguments } from '../../src/explain/foreign.ts'
 import { type Level, recipeFor } from '../../src/explain/levels.ts'
 import { type Mending, mend } from '../../src/explain/mend.ts'
 import { planOf } from '../../src/explain/plan-of.ts'
-import { variantsOf } from '../../src/explain/variants.ts'
+import { type Recipe, variantsOf } from '../../src/explain/variants.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
 import type { ReducedRecipe } from '../../src/gate/recipe.ts'
 import { mendText } from '../../src/report/mend-text.ts'
@@ -213,3 +213,17 @@ describe('explain', () => {
     expect(found.units[0]!.without).toBeLessThan(0.1)
   })
 })
+
+test.each<[string, Question['precision'], Recipe, number]>([
+  ['fp16', 'fp16', {}, 1e-7],
+  ['int8', 'int8', {}, 1e-6],
+  ['int8 beside fp16', 'int8', { rest: 'fp16' }, 2e-5],
+])(
+  '%s of which nothing can stay has no plan: the gate would have nothing to make by it',
+  async (_what, precision, recipe, absRel) => {
+    const question: Question = { ...questionOf('benign'), precision, tolerance: { absRel } }
+    const found = await mend(question, variantsOf(question, recipe), { margin })
+    expect(found).toMatchObject({ type: 'unconfirmed', chosen: [], best: found.fp32 })
+    expect(mendText('benign', precision, margin, found).join('\n')).toContain('no set of nodes was found')
+  },
+)

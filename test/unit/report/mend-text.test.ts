@@ -49,7 +49,7 @@ test('where no set was left to build nothing is listed as the best', () => {
     ...{ best: fp32, fp32, chosen: [] },
   }
   const text = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters).join('\n')
-  expect(text).toContain('no set of nodes was confirmed')
+  expect(text).toContain('no set of nodes was found')
   expect(text).toContain('all in FP32')
   expect(text).not.toMatch(/best/i)
 })
@@ -88,4 +88,15 @@ test('sums in FP32 on TensorRT have a quicker way, where it is not taken yet', (
   expect(tf32Hint({ engine: 'tensorrt' }, none)).toEqual([])
   expect(tf32Hint({ engine: 'tensorrt', allowTf32: true }, some)).toEqual([])
   expect(tf32Hint({ engine: 'onnxruntime' }, some)).toEqual([])
+})
+
+test('a search that found nothing in its trials says that more may', () => {
+  const found: Mending = {
+    ...{ type: 'unconfirmed', units: 5, trials: { ...trials(10), limit: 10, spent: true }, low: point(3.57) },
+    ...{ best: point(3e-5), fp32: point(3e-5), chosen: [] },
+  }
+  const said = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters).join('\n')
+  expect(said).toContain('no set of nodes was found\n')
+  expect(said).toContain('with more --trials a set may be found')
+  expect(said).not.toContain('guide')
 })

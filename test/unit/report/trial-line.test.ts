@@ -12,6 +12,8 @@ test.each([
 test('a trial tells how far the search is, and how long it may take', () => {
   const progress = { done: 9, limit: 24, what: 'what nodes cost', seconds: 31.04 }
   expect(progressText(progress)).toBe('what nodes cost, trial 9 of at most 24, 31 s each, 8 minutes left')
+  // points of a frontier come on top
+  expect(progressText({ ...progress, what: 'the frontier', done: 25 })).toBe('the frontier, 31 s each')
 })
 
 describe('the line', () => {
