@@ -2,12 +2,12 @@ import type { ShapeOf } from '../precision/accumulate.ts'
 import { type Correction, expected, learned, type Observation, type Pair, product } from './correction.ts'
 import { sumsOverRounding } from './cost.ts'
 import type { Costs } from './costs.ts'
-import { floorOn, type SceneTrial, type Trial, tellingScenes, type Worst, worstOfTrial } from './evaluator.ts'
+import type { SceneTrial, Trial, Worst } from './evaluator.ts'
 import { type Guide, seesSums } from './guide.ts'
-import { type Levels, levelsOf } from './levels.ts'
+import type { Levels } from './levels.ts'
 import { stepsOf } from './search.ts'
-import { dearest, type Sensitivity, sensitivity } from './sensitivity.ts'
-import { type Survey, squares, worthBy } from './survey.ts'
+import type { Sensitivity } from './sensitivity.ts'
+import { type Survey, type Surveyed, squares, surveyed } from './survey.ts'
 import type { Trials } from './trials.ts'
 import { between, type Unit } from './units.ts'
 
@@ -42,8 +42,7 @@ export class Forecast {
 
   private constructor(
     { trials, guide, fp32, shapeOf }: ForecastOptions,
-    found: Sensitivity,
-    middle: ReadonlyMap<number, number>,
+    { found, between: middle }: Surveyed,
   ) {
     const { units } = trials
     this.#units = units
@@ -60,29 +59,9 @@ export class Forecast {
 
   /** Finds what each unit costs on the guide. */
   static async make(options: ForecastOptions): Promise<Forecast> {
-    const { trials, guide, fp32, low, costs, target } = options
-    const { units } = trials
-    const count = units.length
-    const scenes = tellingScenes(low)
-    trials.lead(scenes)
-    trials.what = 'what nodes cost'
-    const floor = floorOn(fp32.guide, scenes)
-    const usedBy = async (chosen: readonly number[]) =>
-      (await trials.worst(levelsOf(units, chosen, 'low', 'full'), scenes)).used
-    const found = await sensitivity(count, usedBy, floor, {
-      negligible: Math.min(target, worstOfTrial(low).used) * Math.sqrt(0.02 / count),
-      trials: trials.forSurvey,
-      worth: worthBy(costs),
-    })
-    const middle = new Map<number, number>()
-    for (const { units: members } of dearest(found.groups)) {
-      const [unit] = members as [number]
-      const level = members.length === 1 && between(units[unit]!)
-      if (!level || (level === 'sum' && !seesSums(guide)) || trials.left <= trials.limit / 3) continue
-      const { used } = await trials.worst(levelsOf(units, [unit], level, 'full'), scenes)
-      middle.set(unit, Math.max(0, used ** 2 - floor ** 2))
-    }
-    return new Forecast(options, found, middle)
+    const { trials, guide, fp32, ...asked } = options
+    const found = await surveyed(trials, { ...asked, fp32: fp32.guide, seesSums: seesSums(guide) })
+    return new Forecast(options, found)
   }
 
   /** Learns from what the target made of a set. */

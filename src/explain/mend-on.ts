@@ -1,3 +1,4 @@
+import { usesTf32 } from '../engines/tensorrt/plan.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
@@ -47,7 +48,7 @@ export async function mendOn(
   const nominal = nominalCosts(units, shapeOf)
   const target = 1 - margin
   const { settings } = engineNamed(question.model, question.engine)
-  const kernels = 'allowTf32' in settings && settings.allowTf32 ? 'tf32' : 'fp32'
+  const kernels = settings.engine === 'tensorrt' && usesTf32(question.precision, settings) ? 'tf32' : 'fp32'
 
   const trials = await Trials.open(guide.question, units, guide.variants, options)
   const guideFull = await trials.trial(full)

@@ -1,12 +1,12 @@
 import { type Costs, nominalCosts, shapesOf } from './costs.ts'
-import { floorOn, type Question, tellingScenes, type Worst, worstOfTrial } from './evaluator.ts'
-import { everywhere, isReduced, type Level, type Levels, levelsOf, nodesAt } from './levels.ts'
+import { type Question, type Worst, worstOfTrial } from './evaluator.ts'
+import { everywhere, isReduced, type Level, type Levels, nodesAt } from './levels.ts'
 import type { NextBuild } from './next-build.ts'
-import { levelsAfter } from './search.ts'
-import { cheapest, type Survey, survey } from './survey.ts'
+import { levelsAfter, stepsOf } from './search.ts'
+import { cheapest, type Survey, squares, surveyed } from './survey.ts'
 import type { Builds, TargetOptions } from './target.ts'
 import { type TrialOptions, Trials } from './trials.ts'
-import { between, type Unit } from './units.ts'
+import type { Unit } from './units.ts'
 import type { Variants } from './variants.ts'
 
 /** A unit that does not stay as the recipe says. */
@@ -105,32 +105,25 @@ export async function mend(
   const passes = async (levels: Levels) =>
     (await trials.fit(levels, scene => worstOfTrial([scene]).used <= target)) ?? false
 
-  const fp32 = await point(everywhere(units, 'full'))
+  const [lowest, full] = [everywhere(units, 'low'), everywhere(units, 'full')]
+  const fp32 = await point(full)
   const told = () => ({
     units: units.length,
     trials: toldTrials(trials),
     fp32,
   })
   if (fp32.worst.used > target) return { type: 'hopeless', ...told() }
-  const low = await point(everywhere(units, 'low'))
+  const low = await point(lowest)
   if (low.worst.used <= target) return { type: 'passes', low, ...told() }
 
-  const scenes = tellingScenes(await trials.trial(everywhere(units, 'low')))
-  trials.lead(scenes)
-  const floor = floorOn(await trials.trial(everywhere(units, 'full')), scenes)
-  const usedBy = async (chosen: readonly number[]) =>
-    (await trials.worst(levelsOf(units, chosen, 'low', 'full'), scenes)).used
-  trials.what = 'what nodes cost'
-  const known = await survey(units, {
-    ...{ costs, usedBy, floor, trials: trials.forSurvey },
-    // half of the units of this size, together, would use a tenth of the limit
-    negligible: target * Math.sqrt(0.02 / units.length),
-    rounding: async unit => {
-      if (trials.left <= trials.limit / 3) return undefined
-      const { used } = await trials.worst(levelsOf(units, [unit], between(units[unit]!)!, 'full'), scenes)
-      return Math.max(0, used ** 2 - floor ** 2)
-    },
+  const { found, between: middle } = await surveyed(trials, {
+    ...{ fp32: await trials.trial(full), low: await trials.trial(lowest) },
+    ...{ costs, target, seesSums: true },
   })
+  const known: Survey = {
+    ...{ units, found },
+    steps: stepsOf(units, { low: squares(found, units.length), between: middle, cost: costs.more }),
+  }
   trials.what = 'the cheapest set'
   const levels = await cheapest(known, target ** 2 - fp32.worst.used ** 2, passes)
   const mended = await point(levels)

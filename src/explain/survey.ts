@@ -1,7 +1,9 @@
 import type { Costs } from './costs.ts'
-import type { Level } from './levels.ts'
-import { fewest, levelsAfter, predicted, prune, type Step, stepsOf } from './search.ts'
-import { dearest, type Group, type Sensitivity, type SensitivityOptions, sensitivity } from './sensitivity.ts'
+import { floorOn, type Trial, tellingScenes, worstOfTrial } from './evaluator.ts'
+import { type Level, levelsOf } from './levels.ts'
+import { fewest, levelsAfter, predicted, prune, type Step } from './search.ts'
+import { dearest, type Group, type Sensitivity, sensitivity } from './sensitivity.ts'
+import type { Trials } from './trials.ts'
 import { between, type Unit } from './units.ts'
 
 /** What each unit of a network costs the output, and in which order units had best be put into FP32. */
@@ -11,30 +13,49 @@ export interface Survey {
   steps: Step[]
 }
 
-export interface SurveyOptions extends Pick<SensitivityOptions, 'negligible' | 'trials'> {
+export interface SurveyOptions {
+  /** Everything in FP32, and everything in the format, on every scene. */
+  fp32: Trial
+  low: Trial
   costs: Costs
-  /** What FP32 uses of the limit that is used most. */
-  floor: number
-  /** The share that is used with these units alone in the format. */
-  usedBy(units: readonly number[]): Promise<number>
-  /** The squared error of a unit alone at the level between the format and FP32; undefined where there is no trial for it. */
-  rounding(unit: number): Promise<number | undefined>
+  /** The share of a limit that may be used. */
+  target: number
+  /** Whether sums in the format show where the trials are run. */
+  seesSums: boolean
 }
 
-/** Finds what each unit costs, and orders the steps out of the format: those first that take off most for their cost. */
-export async function survey(
-  units: readonly Unit[],
-  { costs, floor, usedBy, rounding, ...options }: SurveyOptions,
-): Promise<Survey> {
-  const found = await sensitivity(units.length, usedBy, floor, { ...options, worth: worthBy(costs) })
+/** What units cost: groups of them alone in the format, and the squared error of single ones at the level between. */
+export interface Surveyed {
+  found: Sensitivity
+  between: ReadonlyMap<number, number>
+}
+
+/** Finds what each unit costs, on the scenes that tell most, in the trials that may go into it. */
+export async function surveyed(
+  trials: Trials,
+  { fp32, low, costs, target, seesSums }: SurveyOptions,
+): Promise<Surveyed> {
+  const { units } = trials
+  const scenes = tellingScenes(low)
+  trials.lead(scenes)
+  trials.what = 'what nodes cost'
+  const floor = floorOn(fp32, scenes)
+  const usedAt = async (chosen: readonly number[], level: Level) =>
+    (await trials.worst(levelsOf(units, chosen, level, 'full'), scenes)).used
+  const found = await sensitivity(units.length, chosen => usedAt(chosen, 'low'), floor, {
+    // half of the units of this size, together, would use a tenth of the limit
+    negligible: Math.min(target, worstOfTrial(low).used) * Math.sqrt(0.02 / units.length),
+    trials: trials.forSurvey,
+    worth: worthBy(costs),
+  })
   const middle = new Map<number, number>()
   for (const { units: members } of dearest(found.groups)) {
-    const [unit] = members
-    const squared = members.length === 1 && between(units[unit!]!) && (await rounding(unit!))
-    if (typeof squared === 'number') middle.set(unit!, squared)
+    const [unit] = members as [number]
+    const level = members.length === 1 && between(units[unit]!)
+    if (!level || (level === 'sum' && !seesSums) || trials.left <= trials.limit / 3) continue
+    middle.set(unit, Math.max(0, (await usedAt([unit], level)) ** 2 - floor ** 2))
   }
-  const low = squares(found, units.length)
-  return { units, found, steps: stepsOf(units, { low, between: middle, cost: costs.more }) }
+  return { found, between: middle }
 }
 
 /** Of all that FP32 costs; to tell apart what costs less saves nothing. */
