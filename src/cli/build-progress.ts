@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { inCi } from '../base/ci.ts'
+import { isWatched } from '../base/ci.ts'
 import { type BuildProgress, builds } from '../engines/tensorrt/build-progress.ts'
 
 /**
@@ -7,8 +7,7 @@ import { type BuildProgress, builds } from '../engines/tensorrt/build-progress.t
  * @param after called when a build has ended, for whoever had the last line of the terminal before
  */
 export function showBuilds(after = () => {}): void {
-  // some CI pretends to be a terminal, and keeps every line
-  const live = process.stderr.isTTY && !inCi()
+  const live = isWatched(process.stderr)
   let last = Number.NEGATIVE_INFINITY
   builds.on('progress', progress => {
     const ends = progress.state === 'built' || progress.state === 'failed'

@@ -153,18 +153,15 @@ async function keep(
   const { model, onnx, precision } = question
   const say = sayer(values)
   // what cannot be made leaves the plan of an earlier search as it was
-  const made =
-    values.out === undefined
-      ? undefined
-      : await variants.make(planRecipe(plan, onnx, planFile).recipe, 'native')
+  if (values.out !== undefined) {
+    const { recipe } = planRecipe(plan, onnx, planFile)
+    writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
+  }
   writeWhole(planFile, `${honestJson(plan)}\n`)
   say(
     `\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '${relative(model.root, planFile)}' }`,
   )
-  if (values.out !== undefined) {
-    writeModel(values.out, made!, { from: onnx })
-    say(`ONNX: ${fromHere(values.out)}`)
-  }
+  if (values.out !== undefined) say(`ONNX: ${fromHere(values.out)}`)
   for (const line of tf32Hint(engineNamed(model, question.engine).settings, found.mended)) say(line)
   keepFrontier(question, found, margin, values)
   if (values.trtexec) say(foreignText('trtexec', trtexecArguments(plan)))

@@ -1,13 +1,12 @@
 import type { WriteStream } from 'node:tty'
-import { inCi } from '../base/ci.ts'
+import { isWatched } from '../base/ci.ts'
 
 /** One line at the foot of a terminal: how far, what runs, how long still. Where there is no terminal, nothing. */
 export function progressLine(stream: WriteStream, names: readonly string[]) {
   const start = performance.now()
   const left = new Set(names)
   let failed = 0
-  // some CI pretends to be a terminal, and keeps every line
-  const shown = stream.isTTY && !inCi()
+  const shown = isWatched(stream)
   const write = (text: string) => {
     if (shown) stream.write(`\r\u001B[2K${text.slice(0, stream.columns - 1)}`)
   }

@@ -1,4 +1,4 @@
-import { inCi } from '../base/ci.ts'
+import { isWatched } from '../base/ci.ts'
 import type { TapProgress } from '../engines/onnxruntime/tap.ts'
 import type { Worst } from '../explain/evaluator.ts'
 import type { Progress, TrialOptions } from '../explain/trials.ts'
@@ -15,8 +15,7 @@ export function trialLine(stream: NodeJS.WriteStream): {
   again(): void
 } {
   const started = performance.now()
-  // some CI pretends to be a terminal, and keeps every line
-  const shown = stream.isTTY && !inCi()
+  const shown = isWatched(stream)
   let line = ''
   const again = () => {
     if (shown) stream.write(`\r\u001b[2K${line.slice(0, (stream.columns ?? 80) - 1)}`)
