@@ -1,4 +1,3 @@
-import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Fusion, Precision } from '../../src/engines/engine.ts'
@@ -7,8 +6,8 @@ import type { ModelConfig } from '../../src/gate/define-config.ts'
 import { runGate } from '../../src/gate/gate.ts'
 import type { Tolerance } from '../../src/gate/tolerance.ts'
 import type { Verdict } from '../../src/gate/verdict.ts'
-import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
-import { trapCase, traps } from '../helpers/models.ts'
+import { temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { copyTrap, trapCase, traps } from '../helpers/models.ts'
 
 interface Run extends Pick<ModelConfig, 'recipes'> {
   precision: Precision
@@ -22,19 +21,17 @@ interface Case extends Pick<ModelConfig, 'recipes'> {
   runs: Run[]
 }
 
-const networks = join(repo, 'fixtures/networks')
 const caseOf = (name: string): Case => trapCase(name)
 
 /** The verdict on a network that is called `model` and lies in a folder of that name: nothing tells which trap it is. */
 async function verdictOf(name: string, run: Run, model = 'network'): Promise<Verdict> {
   const folder = temporaryFolder()
-  cpSync(join(networks, name, 'net.onnx'), join(folder, model, 'model.onnx'))
-  cpSync(join(networks, name, 'golden'), join(folder, model, 'golden'), { recursive: true })
+  copyTrap(name, join(folder, model))
   const { tolerance, recipes = run.recipes } = caseOf(name)
   writeConfig(folder, {
     models: {
       [model]: {
-        onnx: `${model}/model.onnx`,
+        onnx: `${model}/net.onnx`,
         golden: `${model}/golden`,
         fusion: run.fusion ?? 'on',
         ...(recipes && { recipes }),

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { EngineSettings, TensorrtSettings } from '../../src/engines/settings.ts'
 import { findModel, type LoadedConfig, loadConfig, type Model } from '../../src/gate/config.ts'
 import type { ModelConfig } from '../../src/gate/define-config.ts'
+import type { Verdict } from '../../src/gate/verdict.ts'
+import type { Metrics } from '../../src/metrics/index.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
 
 /** The Python that has TensorRT, and PyTorch for the comparison of times. */
@@ -56,6 +58,12 @@ export function pocketProject(
   })
   const config = loadConfig(join(folder, 'depthgate.config.json'))
   return { config, model: findModel(config, 'pocket'), folder }
+}
+
+/** The metrics of depth in metres, where a verdict has them. */
+export function depthIn({ outputs: judged }: Verdict): Partial<Metrics> {
+  const depth = judged.find(({ output }) => output === 'depth')
+  return depth?.type === 'map' ? depth.metrics : {}
 }
 
 /** Adds a line of JSON to a file of the folder that DEPTHGATE_GPU_OUT names: figures come back even where a test fails. */

@@ -4,7 +4,7 @@ import { releaseEngines } from '../../src/engines/pool.ts'
 import type { Model } from '../../src/gate/config.ts'
 import { inferModel } from '../../src/gate/infer.ts'
 import { judgeInference } from '../../src/gate/judge-scene.ts'
-import { keep, pocketProject, recipes, scenes, sharedFolder, trt } from './helpers.ts'
+import { depthIn, keep, pocketProject, recipes, scenes, sharedFolder, trt } from './helpers.ts'
 
 let model: Model
 beforeAll(() => {
@@ -16,17 +16,16 @@ afterAll(releaseEngines)
 async function judged(precision: Precision, scene: string, of: Model = model) {
   const inference = await inferModel(of, { scene, precision, engine: 'trt' })
   const { verdict } = judgeInference(of, inference)
-  const depth = verdict.outputs.find(({ output }) => output === 'depth')
-  const metrics = depth?.type === 'map' ? depth.metrics : undefined
+  const { absRel, rmse, p99Rel } = depthIn(verdict)
   const { buildSeconds, bytes, layers } = inference.plan!
   keep('precisions.jsonl', {
     ...{ precision, scene, pass: verdict.pass, reason: verdict.reason },
-    ...{ absRel: metrics?.absRel, rmse: metrics?.rmse, p99Rel: metrics?.p99Rel },
+    ...{ absRel, rmse, p99Rel },
     ...{ milliseconds: inference.milliseconds, buildSeconds, bytes, layers },
     inspection: inference.plan!.inspection,
     fingerprint: inference.fingerprint,
   })
-  return { inference, verdict, absRel: metrics?.absRel ?? Number.NaN }
+  return { inference, verdict, absRel: absRel ?? Number.NaN }
 }
 
 describe('pocket against its goldens', () => {

@@ -8,7 +8,7 @@ import { judgeInference } from '../../src/gate/judge-scene.ts'
 import { depthgate, run } from '../helpers/cli.ts'
 import { repo, temporaryFolder } from '../helpers/files.ts'
 import { writeNetwork } from '../helpers/network.ts'
-import { keep, pocketProject } from './helpers.ts'
+import { depthIn, keep, pocketProject } from './helpers.ts'
 
 afterAll(releaseEngines)
 
@@ -34,8 +34,7 @@ describe("ONNX Runtime's GPU providers", () => {
     // the profile of the run has shown that every node ran there, or this throws
     const inference = await inferModel(model, { scene: 'room', precision: 'tf32', engine })
     const { verdict } = judgeInference(model, inference)
-    const depth = verdict.outputs.find(({ output }) => output === 'depth')
-    const absRel = depth?.type === 'map' ? depth.metrics.absRel : Number.NaN
+    const { absRel = Number.NaN } = depthIn(verdict)
     keep('providers.jsonl', { engine, absRel, pass: verdict.pass, reason: verdict.reason })
     expect(verdict.pass, verdict.reason).toBe(true)
     expect(inference.fingerprint).toMatchObject({

@@ -7,7 +7,7 @@ import { inferModel, requestFor } from '../../src/gate/infer.ts'
 import { judgeInference } from '../../src/gate/judge-scene.ts'
 import type { QuantizedRecipe } from '../../src/gate/recipe.ts'
 import { readInput } from '../../src/golden/store.ts'
-import { keep, pocketProject, scenes, trt } from './helpers.ts'
+import { depthIn, keep, pocketProject, scenes, trt } from './helpers.ts'
 
 afterAll(releaseEngines)
 
@@ -32,8 +32,7 @@ async function milliseconds(model: Model, precision: Precision): Promise<number>
 
 async function absRelOf(model: Model, scene: string, engine: string): Promise<number> {
   const { verdict } = judgeInference(model, await inferModel(model, { scene, precision: 'int8', engine }))
-  const depth = verdict.outputs.find(({ output }) => output === 'depth')
-  return depth?.type === 'map' ? depth.metrics.absRel : Number.NaN
+  return depthIn(verdict).absRel ?? Number.NaN
 }
 
 /** Judges all scenes, times one, and keeps the figures whatever they are. */
@@ -42,11 +41,11 @@ async function measured(name: string, model: Model, precision: Precision): Promi
   for (const scene of scenes) {
     const inference = await inferModel(model, { scene, precision, engine: 'trt' })
     const { verdict } = judgeInference(model, inference)
-    const depth = verdict.outputs.find(({ output }) => output === 'depth')
+    const { absRel, rmse } = depthIn(verdict)
     const { buildSeconds, bytes, layers } = inference.plan!
     keep('quantised.jsonl', {
       ...{ name, precision, scene, pass: verdict.pass, reason: verdict.reason },
-      ...(depth?.type === 'map' && { absRel: depth.metrics.absRel, rmse: depth.metrics.rmse }),
+      ...{ absRel, rmse },
       ...{ buildSeconds, bytes, layers, notes: inference.notes },
       inspection: inference.plan!.inspection,
     })

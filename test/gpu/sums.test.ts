@@ -5,7 +5,7 @@ import { releaseEngines } from '../../src/engines/pool.ts'
 import type { Model } from '../../src/gate/config.ts'
 import { inferModel } from '../../src/gate/infer.ts'
 import { judgeInference } from '../../src/gate/judge-scene.ts'
-import { trt as given, keep, pocketProject } from './helpers.ts'
+import { depthIn, trt as given, keep, pocketProject } from './helpers.ts'
 
 afterAll(releaseEngines)
 
@@ -19,8 +19,7 @@ const summed = pocketProject(engines, { recipes: { fp16: { accumulate: 'fp32' } 
 async function judged(name: string, model: Model, engine: keyof typeof engines) {
   const inference = await inferModel(model, { scene: 'street', precision: 'fp16', engine })
   const { verdict } = judgeInference(model, inference)
-  const depth = verdict.outputs.find(({ output }) => output === 'depth')
-  const { absRel, rmse } = depth?.type === 'map' ? depth.metrics : { absRel: Number.NaN, rmse: Number.NaN }
+  const { absRel = Number.NaN, rmse } = depthIn(verdict)
   const { buildSeconds, bytes, fresh } = inference.plan!
   keep('sums.jsonl', { name, engine, pass: verdict.pass, absRel, rmse, buildSeconds, bytes, fresh })
   return { fingerprint: inference.fingerprint, absRel, buildSeconds, fresh }
