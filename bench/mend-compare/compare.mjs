@@ -35,8 +35,8 @@ const left = () => Number(values.seconds) - elapsed()
 
 /** Seconds that a search may take on a network, and an engine to be built and measured. */
 const limits = {
-  vit12: { search: 280, build: 150 },
-  pocket: { search: 180, build: 90 },
+  vit12: { search: 400, build: 150 },
+  pocket: { search: 240, build: 120 },
   trap: { search: 90, build: 180 },
 }
 const limitOf = (name, what) => Math.min((limits[name] ?? limits.trap)[what], left())

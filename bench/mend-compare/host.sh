@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The comparison on a GPU host that reaches no network, within SECONDS, on one GPU or two.
 #   host.sh WORK OUT SECONDS [--guide cuda]
-# PART=first (pocket and the traps) or second (the ViT) does that alone, as for a host whose GPUs come free one by one.
+# PARTS="traps vit12" does these alone, one after the other; there are traps, pocket, vit12 and again, which takes the traps'
+# latencies with nothing beside. For a host whose GPUs come free one by one.
 # Needs this repository, built; a Python (DEPTHGATE_PYTHON, else python3) with TensorRT's bindings, torch, onnx, onnxruntime
 # and the peers' wheels of README.md. GPUS="0 1" names GPUs. OUT gets mend-compare.md, and results and logs in one archive,
 # which is written anew all the time. Called again with the same WORK it goes on where it stopped.
@@ -23,32 +24,33 @@ keep() {
     mv "$out/.part" "$out/mend-compare.tar.gz"
   node "$here/table.mjs" "$results"/*/results.json >"$out/mend-compare.md" 2>/dev/null
 }
-traps() { # GPU: starting takes most of their time, so three at a time
-  local running=()
-  compare "$1" traps-a --only attention-logits --only layernorm-overflow --only reciprocal-head "${@:2}" & running+=($!)
-  compare "$1" traps-b --only large-activations --only long-sums --only combination "${@:2}" & running+=($!)
-  compare "$1" traps-c --only epsilon-first --only export-constant --only benign "${@:2}" & running+=($!)
+# starting takes most of a trap's time, so five at a time
+declare -A lanes=([a]="attention-logits layernorm-overflow" [b]="large-activations long-sums" [c]="combination reciprocal-head"
+  [d]="epsilon-first export-constant" [e]=benign)
+trap_lane() { compare "$1" "traps-$2" $(printf -- '--only %s ' ${lanes[$2]}) "${@:3}"; } # GPU LANE ARGUMENTS…
+traps() {
+  local running=() lane
+  for lane in a b c d e; do trap_lane "$1" $lane "${@:2}" & running+=($!); done
   wait "${running[@]}"
 }
-# latencies once more, when nothing else runs
-again() { for lane in "${@:2}"; do compare "$1" "$lane" --again; done; }
-first() { traps "$@"; compare "$1" pocket --only pocket "${@:2}"; again "$1" pocket traps-a traps-b traps-c; }
-second() {
+again() { local lane; for lane in a b c d e; do trap_lane "$1" $lane --again; done; } # their latencies, when nothing else runs
+pocket() { compare "$1" pocket --only pocket "${@:2}"; }
+vit12() {
   while kill -0 "$preparing" 2>/dev/null; do sleep 1; done
   compare "$1" vit12 --only vit12 "${@:2}"
-  again "$1" vit12
 }
+parts() { local part; for part in $2; do "$part" "$1" "${@:3}"; done; } # GPU PARTS ARGUMENTS…
 
 while sleep 15; do keep; done & keeper=$!
 timeout $((ends - SECONDS)) "$here/prepare.sh" "$work" >"$results/prepare.log" 2>&1 & preparing=$!
-if [ -n "${PART:-}" ]; then
-  "$PART" "${gpus[0]}" "$@"
+if [ -n "${PARTS:-}" ]; then
+  parts "${gpus[0]}" "$PARTS" "$@"
 elif [ ${#gpus[@]} -gt 1 ]; then
-  first "${gpus[0]}" "$@" & one=$!
-  second "${gpus[1]}" "$@" & two=$!
+  parts "${gpus[0]}" "traps pocket again" "$@" & one=$!
+  parts "${gpus[1]}" vit12 "$@" & two=$!
   wait $one $two
 else
-  first "${gpus[0]}" "$@"; second "${gpus[0]}" "$@"
+  parts "${gpus[0]}" "traps pocket vit12 again" "$@"
 fi
 kill $keeper; wait $keeper 2>/dev/null
 keep
