@@ -86,11 +86,6 @@ export async function explain(
   const fp32 = await trials.worst(everywhere(units, 'full'))
   const lowTrial = await trials.trial(everywhere(units, 'low'))
   const low = worstOfTrial(lowTrial)
-  const middleOf = cutBetweenModules(units)
-  const halves = (group: readonly number[]) => {
-    const middle = middleOf(group)
-    return [group.slice(0, middle), group.slice(middle)]
-  }
   const usedBy = async (group: readonly number[]) =>
     (await trials.worst(levelsOf(units, group, 'low', 'full'))).used
   trials.what = 'what nodes cost'
@@ -98,7 +93,7 @@ export async function explain(
     // a hundredth of the squared error, or of the limit's square where the error is larger
     negligible: 0.1 * Math.min(1, low.used),
     trials: budget - top - 2,
-    cut: halves,
+    cut: cutBetweenModules(units),
   })
   const costs = unitCosts(units, found)
   trials.what = 'what nodes save'

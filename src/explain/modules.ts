@@ -1,12 +1,12 @@
 /**
- * Where a group of neighbours is best cut in two: between two modules of PyTorch, the outermost ones near the middle, so
- * that what is told together belongs together; in the middle where no module is known. Pure.
+ * Cuts a group of neighbours in two: between two modules of PyTorch, the outermost ones near the middle, so that what is
+ * told together belongs together; in the middle where no module is known. Pure.
  * @param units in the order of the network
- * @returns for some of them, how many go into the first half
+ * @returns cuts some of them
  */
 export function cutBetweenModules(
   units: readonly { module?: string }[],
-): (group: readonly number[]) => number {
+): (group: readonly number[]) => [readonly number[], readonly number[]] {
   const paths = units.map(({ module }) => module?.split('.') ?? [])
   return group => {
     const middle = group.length >> 1
@@ -20,7 +20,7 @@ export function cutBetweenModules(
         const depth = sharedDepth(paths[group[cut - 1]!]!, paths[group[cut]!]!)
         if (depth < shared) [best, shared] = [cut, depth]
       }
-    return best
+    return [group.slice(0, best), group.slice(best)]
   }
 }
 
