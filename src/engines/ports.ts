@@ -34,7 +34,7 @@ export function feedPort(
 }
 
 /** Throws unless there is an output of this name and a type that can be judged. */
-export function checkOutput(
+export function checkFetch(
   file: string,
   outputs: readonly Port[],
   name: string,

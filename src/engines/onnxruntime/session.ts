@@ -10,7 +10,7 @@ import { halfToFloat } from '../../depth/half.ts'
 import { hashOnnx } from '../../onnx/hash.ts'
 import { cpuName } from '../cpu.ts'
 import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../engine.ts'
-import { checkOutput, feedPort } from '../ports.ts'
+import { checkFetch, feedPort } from '../ports.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
 import { type RawTiming, type TimingRequest, wallTiming } from '../timing.ts'
 import { loadMessage } from './library.ts'
@@ -92,7 +92,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     input?: string,
   ): Promise<EngineRun> {
     const feed = feedPort(onnx, inputs, tensor, input)
-    for (const name of fetch) checkOutput(onnx, outputs, name, readable)
+    for (const name of fetch) checkFetch(onnx, outputs, name, readable)
     const feeds = { [feed.name]: new ort.Tensor('float32', tensor.data as Float32Array, tensor.shape) }
     const start = performance.now()
     let results: ort.InferenceSession.OnnxValueMapType

@@ -7,7 +7,7 @@ import type { FloatArray } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { hashOnnx } from '../../onnx/hash.ts'
 import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../engine.ts'
-import { checkOutput, feedPort } from '../ports.ts'
+import { checkFetch, feedPort } from '../ports.ts'
 import type { TensorrtSettings } from '../settings.ts'
 import type { RawTiming, TimingRequest } from '../timing.ts'
 import type { WireArray } from '../worker/frames.ts'
@@ -119,7 +119,7 @@ export async function loadTensorrt(request: EngineRequest): Promise<Engine> {
     input?: string,
   ): Promise<EngineRun> {
     const feed = feedPort(file, inputs, tensor, input)
-    for (const name of fetch) checkOutput(file, [...outputs, ...marked], name, readable)
+    for (const name of fetch) checkFetch(file, [...outputs, ...marked], name, readable)
     const { facts, arrays } = await ask({ type: 'run', fetch }, [wireOf(feed.name, tensor)])
     return {
       outputs: Object.fromEntries(arrays.map(array => [array.name, floats(array)])),
