@@ -6,7 +6,7 @@ import type { NodeError } from '../explain/node-errors.ts'
 import { unequal } from '../explain/sensitivity.ts'
 import { figure } from '../gate/figure.ts'
 import { table } from './table.ts'
-import { percent, worstText } from './trial-line.ts'
+import { percent, trialsText, worstText } from './trial-line.ts'
 
 /** Where a precision loses, in 80 columns. */
 export function explainText(found: Explanation, top: number): string[] {
@@ -35,9 +35,7 @@ export function explainText(found: Explanation, top: number): string[] {
     '',
     ...targetText(found, top),
     ...additivityText(found),
-    colors.dim(
-      `${found.trials.run} ${found.trials.run === 1 ? 'trial' : 'trials'} run, ${found.trials.remembered} known from before`,
-    ),
+    colors.dim(trialsText(found.trials)),
   ]
 }
 

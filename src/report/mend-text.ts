@@ -6,16 +6,13 @@ import { formatAt } from '../explain/plan-of.ts'
 import { chart } from './chart.ts'
 import { costText, missedText, nameOf, shortened } from './explain-text.ts'
 import { table } from './table.ts'
-import { percent, worstText } from './trial-line.ts'
+import { percent, trialsText, worstText } from './trial-line.ts'
 
 /** What mend found, in 80 columns. */
 export function mendText(model: string, precision: string, margin: number, found: Mending): string[] {
-  const { run, remembered, limit, spent } = found.trials
-  const guided = found.confirmation ? ` on ${found.confirmation.guide}` : ''
+  const { limit, spent } = found.trials
   const trials = [
-    colors.dim(
-      `${run} ${run === 1 ? 'trial' : 'trials'} run${guided}, ${remembered} known from before; ${found.units} units of nodes`,
-    ),
+    colors.dim(`${trialsText(found.trials, found.confirmation?.guide)}; ${found.units} units of nodes`),
     ...(spent
       ? [
           colors.yellow(

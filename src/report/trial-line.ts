@@ -52,6 +52,12 @@ function leftText(seconds: number): string {
   return seconds < 90 ? `${Math.ceil(seconds)} seconds` : `${Math.round(seconds / 60)} minutes`
 }
 
+/** "47 trials run on emulation, 12 known from before" */
+export function trialsText({ run, remembered }: { run: number; remembered: number }, guide?: string): string {
+  const on = guide === undefined ? '' : ` on ${guide}`
+  return `${run} ${run === 1 ? 'trial' : 'trials'} run${on}, ${remembered} known from before`
+}
+
 /** "340 % of depth absRel on kitchen" */
 export function worstText({ used, limit, scene }: Worst): string {
   return `${percent(used)} of ${limit} on ${scene}`

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { progressText, tensorsText, trialLine } from '../../../src/report/trial-line.ts'
+import { progressText, tensorsText, trialLine, trialsText } from '../../../src/report/trial-line.ts'
 
 test.each([
   [1e9, 20e9, 61, 'tensors: 1 of 20 GB, 19 minutes left'],
@@ -14,6 +14,13 @@ test('a trial tells how far the search is, and how long it may take', () => {
   expect(progressText(progress)).toBe('what nodes cost, trial 9 of at most 24, 31 s each, 8 minutes left')
   // points of a frontier come on top
   expect(progressText({ ...progress, what: 'the frontier', done: 25 })).toBe('the frontier, 31 s each')
+})
+
+test('trials that were run are told from those that were known, with the guide where there was one', () => {
+  expect(trialsText({ run: 1, remembered: 0 })).toBe('1 trial run, 0 known from before')
+  expect(trialsText({ run: 0, remembered: 47 }, 'emulation')).toBe(
+    '0 trials run on emulation, 47 known from before',
+  )
 })
 
 describe('the line', () => {
