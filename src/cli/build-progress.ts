@@ -2,9 +2,12 @@ import { basename } from 'node:path'
 import { isWatched } from '../base/ci.ts'
 import { type BuildProgress, builds } from '../engines/tensorrt/build-progress.ts'
 
+const clear = '\r\x1b[K'
+
 /**
- * Shows on standard error what TensorRT builds: on a terminal one line that changes, else a line now and then.
- * @param after called when a build has ended, for whoever had the last line of the terminal before
+ * Shows on standard error what TensorRT builds: on a terminal one line that changes, else a line now and then; and on a
+ * terminal that TensorRT starts, which takes seconds.
+ * @param after called when that line has gone, or a build has ended, for whoever had the last line of the terminal before
  */
 export function showBuilds(after = () => {}): void {
   const live = isWatched(process.stderr)
@@ -17,9 +20,14 @@ export function showBuilds(after = () => {}): void {
     const line = textOf(progress)
     // a line that wraps could not be taken away again
     const shown = live && !ends ? line.slice(0, process.stderr.columns - 1) : line
-    process.stderr.write(live ? `\r\x1b[K${shown}${ends ? '\n' : ''}` : `${shown}\n`)
+    process.stderr.write(live ? `${clear}${shown}${ends ? '\n' : ''}` : `${shown}\n`)
     if (ends) after()
   })
+  if (live)
+    builds.on('starting', starts => {
+      process.stderr.write(starts ? `${clear}TensorRT: starting` : clear)
+      if (!starts) after()
+    })
 }
 
 function textOf({ onnx, precision, state, phase, done, seconds }: BuildProgress): string {

@@ -13,5 +13,8 @@ export interface BuildProgress {
   seconds: number
 }
 
-/** Emits `progress` while plans are built; whoever has a terminal shows it. */
-export const builds = new EventEmitter<{ progress: [BuildProgress] }>()
+/**
+ * Emits `progress` while plans are built; `starting`, true when Python begins to load TensorRT and false when that is over.
+ * Whoever has a terminal shows it.
+ */
+export const builds = new EventEmitter<{ progress: [BuildProgress]; starting: [boolean] }>()

@@ -3,6 +3,7 @@ import { DepthgateError } from '../../base/errors.ts'
 import { defaultPython } from '../../base/python.ts'
 import type { TensorrtSettings } from '../settings.ts'
 import { type Answer, WorkerProcess } from '../worker/worker-process.ts'
+import { builds } from './build-progress.ts'
 
 /** The machine as TensorRT sees it. */
 export interface Host {
@@ -105,10 +106,12 @@ export async function endWorkers(): Promise<void> {
 async function greet(settings: TensorrtSettings): Promise<TensorrtWorker | Obstacle> {
   // its plans are built already: what they compute in was settled then
   const process = startWorker(settings)
+  builds.emit('starting', true)
   const answer = await process.request(
     { type: 'hello', device: settings.device ?? 0 },
     { seconds: helloSeconds },
   )
+  builds.emit('starting', false)
   if (answer.type === 'result') return { process, host: answer.facts as unknown as Host }
   process.kill()
   return obstacle(pythonOf(settings), answer)
