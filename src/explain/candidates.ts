@@ -1,59 +1,89 @@
 import { lowSums } from '../gate/make-variant.ts'
 import { choiceOf, type QuantizedRecipe, type ReducedRecipe } from '../gate/recipe.ts'
-import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
-import { placedNodes } from '../onnx/graph.ts'
+import type { GraphProto, ModelProto } from '../onnx/gen/onnx_pb.ts'
+import { type PlacedNode, placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { type Conversion, convert } from '../precision/convert.ts'
 import { planQuantization } from '../precision/quantize-plan.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { type Unit, unitsOf } from './units.ts'
+import { moduleOf, nodeLabel } from './label.ts'
+import { type ToldUnit, type Unit, unitsOf } from './units.ts'
 
 type Accumulate = NonNullable<ReducedRecipe['accumulate']>
 
+export interface Candidates {
+  /** What the precision can be chosen for. */
+  units: Unit[]
+  /** Each If, Loop and Scan that is FP32 as a whole, with the nodes inside that would be in the precision elsewhere. */
+  inBodies: ToldUnit[]
+}
+
 /** What a reduced format can be chosen for, under a recipe: the units of the nodes that it reduces. */
-export function reducedUnits(
+export function reducedCandidates(
   onnx: string,
   format: RoundedFormat,
   arithmetic: 'native' | 'emulated',
   { accumulate = 'engine', ...choice }: ReducedRecipe,
   round: NonNullable<Conversion['round']>,
-): Unit[] {
+): Candidates {
   const [network, changed] = [readModel(onnx), readModel(onnx)]
   const placeOf = placesIn(network, changed)
   const sums = lowSums([...placedNodes(network.graph!)], sumsOf(format, arithmetic, accumulate))
-  const { reduced } = convert(
+  const { reduced, inBodies } = convert(
     changed,
     { ...choice, format, arithmetic, round, accumulate: ofConversion(accumulate) },
     onnx,
   )
-  // in the order in which the network computes
-  return unitsOf(network.graph!, [...reduced].map(placeOf), sums)
+  return {
+    // in the order in which the network computes
+    units: unitsOf(network.graph!, [...reduced].map(placeOf), sums),
+    inBodies: byHolder(network.graph!, inBodies.map(placeOf)),
+  }
 }
 
 /** What a quantised format can be chosen for: every node that it quantises, and with a reduced rest every other one of that. */
-export function quantizedUnits(
+export function quantizedCandidates(
   onnx: string,
   format: QuantizedFormat,
   recipe: QuantizedRecipe,
   arithmetic: 'native' | 'emulated',
-): Unit[] {
+): Candidates {
   const [network, changed] = [readModel(onnx), readModel(onnx)]
   const placeOf = placesIn(network, changed)
   const { accumulate = 'engine', rest = 'fp32', keepFp32 = [] } = recipe
-  const { nodes, placed } = planQuantization(changed, choiceOf(recipe, format), onnx)
+  const { nodes, inBodies, placed } = planQuantization(changed, choiceOf(recipe, format), onnx)
   const quantized = new Set([...nodes.keys()].map(node => placeOf(node).node))
   const sorted = changed.graph!.node.filter(node => nodes.has(node))
-  const units = rest === 'fp32' ? unitsOf(network.graph!, sorted.map(placeOf)) : restUnits(rest)
-  return units.map(unit => (quantized.has(unit.head.node) ? { ...unit, quantized: { rest } } : unit))
+  const found =
+    rest === 'fp32' ? { units: unitsOf(network.graph!, sorted.map(placeOf)), inBodies } : restOf(rest)
+  return {
+    units: found.units.map(unit => (quantized.has(unit.head.node) ? { ...unit, quantized: { rest } } : unit)),
+    inBodies: byHolder(network.graph!, found.inBodies.map(placeOf)),
+  }
 
   /** All that would be of the rest if nothing were quantised. */
-  function restUnits(of: RoundedFormat): Unit[] {
+  function restOf(of: RoundedFormat) {
     const conversion = { format: of, arithmetic, keep: keepFp32, accumulate: ofConversion(accumulate) }
-    const { reduced } = convert(changed, conversion, onnx, { placed, nodes: new Map() })
+    const { reduced, inBodies } = convert(changed, conversion, onnx, { placed, nodes: new Map() })
     const low = lowSums([...placedNodes(network.graph!)], sumsOf(of, arithmetic, accumulate))
-    return unitsOf(network.graph!, [...reduced].map(placeOf), node => low(node) && !quantized.has(node))
+    const units = unitsOf(
+      network.graph!,
+      [...reduced].map(placeOf),
+      node => low(node) && !quantized.has(node),
+    )
+    return { units, inBodies }
   }
+}
+
+/** Nodes inside bodies by the node of the main graph that holds them. */
+function byHolder(graph: GraphProto, inside: readonly PlacedNode[]): ToldUnit[] {
+  return [...placedNodes(graph)].flatMap(holder => {
+    const nodes = inside.flatMap(({ id }) => (id.split('/')[0] === holder.id ? [id] : []))
+    if (nodes.length === 0) return []
+    const [module, operator] = [moduleOf(holder.node), holder.node.opType]
+    return [{ nodes, label: nodeLabel(holder), ...(module !== undefined && { module }), operator }]
+  })
 }
 
 /** Kernels of fp16 may sum in it, unless the recipe says otherwise; an emulation does only where it says so. */

@@ -2,6 +2,7 @@ import { DepthgateError } from '../base/errors.ts'
 import type { TapProgress } from '../engines/onnxruntime/tap.ts'
 import { readInput } from '../golden/store.ts'
 import { readModel } from '../onnx/model.ts'
+import type { Candidates } from './candidates.ts'
 import { brokenScenes, type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import type { LayerMap } from './layer-map.ts'
 import { everywhere, levelsOf } from './levels.ts'
@@ -34,6 +35,7 @@ export interface Explanation {
   nodes: NodeError[]
   /** What lies between the inputs and the outputs, those that the precision leaves alone too. */
   network: NetworkNode[]
+  inBodies: Candidates['inBodies']
   /** The first node, in the order of the network, whose result overflows, is NaN, or loses values to zero. */
   first: { overflow?: string; nan?: string; flush?: string }
   fp32: Worst
@@ -71,7 +73,7 @@ export async function explain(
   { trials: budget = 48, top = 5, nodes: wanted, onTensors, ...options }: ExplainOptions = {},
 ): Promise<Explanation> {
   const { model, onnx, precision, engine, scenes } = question
-  const units = variants.units()
+  const { units, inBodies } = variants.candidates()
   const chosen = chosenUnits(units, wanted, onnx)
   const inputs = scenes.map(name => ({ name, read: () => readInput(model.golden, name) }))
   const places = new Set(chosen.flatMap(unit => units[unit]!.nodes.map(({ id }) => id)))
@@ -103,7 +105,7 @@ export async function explain(
   }
   const { run, remembered } = trials
   return {
-    ...{ model: model.name, precision, engine, scenes, nodes, network, first: firstFaults(nodes) },
+    ...{ model: model.name, precision, engine, scenes, nodes, network, inBodies, first: firstFaults(nodes) },
     ...{
       fp32,
       low,

@@ -42,7 +42,7 @@ export async function mendOn(
   { margin, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
   const { onnx } = question
-  const units = variants.units()
+  const { units, inBodies } = variants.candidates()
   const [low, full] = [everywhere(units, 'low'), everywhere(units, 'full')]
   const shapeOf = await shapesOf(onnx)
   const nominal = nominalCosts(units, shapeOf)
@@ -52,7 +52,7 @@ export async function mendOn(
 
   const trials = await Trials.open(guide.question, units, guide.variants, options)
   const guideFull = await trials.trial(full)
-  const told = () => ({ units: units.length, trials: toldTrials(trials) })
+  const told = () => ({ units: units.length, inBodies, trials: toldTrials(trials) })
   if (worstOfTrial(guideFull).used > target)
     return { type: 'hopeless', ...told(), fp32: pointOf(units, full, nominal, worstOfTrial(guideFull)) }
 

@@ -1,3 +1,4 @@
+import type { Candidates } from './candidates.ts'
 import { type Costs, nominalCosts, shapesOf } from './costs.ts'
 import { type Question, type Worst, worstOfTrial } from './evaluator.ts'
 import { everywhere, isReduced, type Level, type Levels, nodesAt } from './levels.ts'
@@ -56,6 +57,7 @@ export interface Confirmation {
 /** What became of a search. Data: only bad input is an error. */
 export type Mending = {
   units: number
+  inBodies: Candidates['inBodies']
   /** On the guide, where there is one; no more than `limit` together, and `spent` where more could have led to a cheaper set. */
   trials: Pick<Trials, 'run' | 'remembered' | 'limit' | 'spent'>
   /** Everything in FP32: on the target, or on the guide where it says already that nothing can pass. */
@@ -97,7 +99,7 @@ export async function mend(
   { margin, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
   const { onnx } = question
-  const units = variants.units()
+  const { units, inBodies } = variants.candidates()
   const trials = await Trials.open(question, units, variants, options)
   const costs = nominalCosts(units, await shapesOf(onnx))
   const target = 1 - margin
@@ -109,6 +111,7 @@ export async function mend(
   const fp32 = await point(full)
   const told = () => ({
     units: units.length,
+    inBodies,
     trials: toldTrials(trials),
     fp32,
   })

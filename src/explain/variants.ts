@@ -12,10 +12,9 @@ import { type Probe, probe } from '../precision/probe.ts'
 import { probeQuantized } from '../precision/probe-quantized.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { lowPlaces, quantizedUnits, reducedUnits } from './candidates.ts'
+import { type Candidates, lowPlaces, quantizedCandidates, reducedCandidates } from './candidates.ts'
 import type { Question } from './evaluator.ts'
 import { TrialStore } from './store.ts'
-import type { Unit } from './units.ts'
 
 /** What a precision is made by. */
 export type Recipe = ReducedRecipe | QuantizedRecipe
@@ -29,8 +28,7 @@ export interface Variants {
   base: Recipe
   /** How the engine computes it. */
   arithmetic: Arithmetic
-  /** What the precision can be chosen for. */
-  units(): Unit[]
+  candidates(): Candidates
   make(recipe: Recipe, arithmetic?: Arithmetic): Promise<ModelProto>
   /** Writes what the engine is to run, beside the weights that all trials share. Returns its path, to be removed by the caller. */
   write(recipe: Recipe): Promise<string>
@@ -71,7 +69,7 @@ function reducedVariants(
   return {
     base,
     arithmetic,
-    units: () => reducedUnits(onnx, format, arithmetic, base, round),
+    candidates: () => reducedCandidates(onnx, format, arithmetic, base, round),
     make: async (recipe, how = arithmetic) =>
       (await makeReduced(onnx, format, how, recipe as ReducedRecipe, round)).model,
     probe: async () => {
@@ -99,7 +97,7 @@ function quantizedVariants(question: Question, format: QuantizedFormat, base: Qu
   return {
     base,
     arithmetic,
-    units: () => quantizedUnits(onnx, format, base, arithmetic),
+    candidates: () => quantizedCandidates(onnx, format, base, arithmetic),
     make: async (recipe, how = arithmetic) =>
       (await makeQuantized(model, format, how, recipe as QuantizedRecipe, await ranges())).model,
     probe: async () => probeQuantized(() => readModel(onnx), choiceOf(base, format), await ranges(), onnx),

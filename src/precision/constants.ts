@@ -19,6 +19,14 @@ export function hoistConstants(graph: GraphProto, file: string): void {
   })
 }
 
+/** Tensors of a graph that do not change from run to run: weights, and what Constant nodes write. */
+export function constantsOf({ initializer, node }: GraphProto): string[] {
+  return [
+    ...initializer.map(({ name }) => name),
+    ...node.filter(({ opType }) => opType === 'Constant').flatMap(({ output }) => output),
+  ]
+}
+
 function floatConstant(node: NodeProto, file: string): TensorProto | undefined {
   const name = node.output[0]!
   const one = attributeOf(node, 'value_float')

@@ -9,7 +9,7 @@ import { freshNames, type PlacedNode, placedNodes, producersOf, sortedNodes } fr
 import { attributeOf, castNode, describeNode, eachNode, isStandard, opsetOf } from '../onnx/nodes.ts'
 import { newestRaised, raiseOpset } from '../onnx/opset.ts'
 import { inferTypes } from '../onnx/types.ts'
-import { hoistConstants } from './constants.ts'
+import { constantsOf, hoistConstants } from './constants.ts'
 import { demandOf } from './demand.ts'
 import { chooseNodes, type NodePattern } from './keep.ts'
 import { allowedSince, exact, fixedInputs, products } from './operators.ts'
@@ -54,6 +54,8 @@ export interface Converted {
   reduced: ReadonlySet<NodeProto>
   /** Nodes with float32 values that do not, and why. */
   kept: { node: string; reason: string }[]
+  /** Nodes in bodies of If, Loop and Scan that would compute in the format elsewhere. */
+  inBodies: NodeProto[]
   /** By the name of each float32 tensor that has a value in the format, that value's name. */
   names: ReadonlyMap<string, string>
   /** Casts that were added. */
@@ -91,10 +93,8 @@ export function convert(
   refuseUnfit(model, format, file)
   const graph = model.graph!
   const placed = quantized?.placed ?? [...placedNodes(graph)]
-  const places = new Map(placed.map(place => [place.node, place]))
-  // what quantising and raising the opset add has no place in the user's model
-  const place = (node: NodeProto) => places.get(node) ?? { node, id: 'added', weights: [] }
-  const chosen = new Set(placed.filter(chooseNodes(keep, placed, quantized ? 'keepFp32' : 'keep')))
+  const isKept = chooseNodes(keep, placed, quantized ? 'keepFp32' : 'keep')
+  const chosen = new Set(placed.filter(isKept).map(({ node }) => node))
   const sumsInFp32 = chooseWidened(conversion, placed, quantized?.nodes)
 
   if (native && format === 'bf16') raiseOpset(model, neededOpset(model), file)
@@ -106,16 +106,16 @@ export function convert(
   graph.input = graph.input.filter(({ name }) => !weights.has(name))
   if (model.irVersion < 4n) model.irVersion = 4n
   const fates = planNodes({
-    nodes: graph.node.map(place),
+    nodes: graph.node,
     types,
     format,
     // an emulation plans as the native variant is planned, whose opset is raised
     opset: format === 'bf16' ? neededOpset(model) : opsetOf(model),
-    constants: new Set([...weights, ...constantOutputs(graph)]),
-    keep: place => chosen.has(place),
+    constants: new Set(constantsOf(graph)),
+    keep: node => chosen.has(node),
     quantized: quantized ? quantizedPart(graph, quantized.nodes, isFloat) : new Set(),
   })
-  const kept = keptNodes(graph.node.map(place), fates, producersOf(graph), file)
+  const kept = keptNodes(graph, fates, file)
   // of a quantised model nothing may be left over
   if (!quantized && fates.every(({ type }) => type !== 'reduced'))
     throw new DepthgateError(
@@ -130,6 +130,7 @@ export function convert(
   const converted: Converted = {
     reduced: new Set(graph.node.filter((_, index) => fates[index]!.type === 'reduced')),
     kept,
+    inBodies: fates.flatMap(fate => (fate.type === 'kept' ? (fate.inside ?? []) : [])),
     names,
     casts: 0,
     weights: [],
@@ -234,11 +235,6 @@ function neededOpset(model: ModelProto): number {
   return needed
 }
 
-/** What Constant nodes of other types than float32 write. */
-function constantOutputs({ node }: GraphProto): string[] {
-  return node.filter(({ opType }) => opType === 'Constant').flatMap(({ output }) => output)
-}
-
 /** Which nodes sum in FP32 by Casts around them. */
 function chooseWidened(
   { arithmetic, accumulate = 'engine' }: Conversion,
@@ -263,13 +259,9 @@ function chooseWidened(
 }
 
 /** The nodes with floats that stay FP32. Throws where the type of a tensor cannot be told. */
-function keptNodes(
-  placed: readonly PlacedNode[],
-  fates: readonly NodeFate[],
-  producers: ReadonlyMap<string, NodeProto>,
-  file: string,
-): Converted['kept'] {
-  return placed.flatMap((node, index) => {
+function keptNodes(graph: GraphProto, fates: readonly NodeFate[], file: string): Converted['kept'] {
+  const producers = producersOf(graph)
+  return graph.node.flatMap((node, index) => {
     const fate = fates[index]!
     if (fate.type === 'unknown') {
       const producer = producers.get(fate.tensor)
@@ -278,7 +270,7 @@ function keptNodes(
         `${file}: the type of the tensor ${JSON.stringify(fate.tensor)}, ${producer ? `which ${describeNode(producer)}${producer.domain && ` of ${producer.domain}`} writes` : 'which no node writes'}, is unknown. Write the types into the model with Python's onnx.shape_inference, or as its value_info`,
       )
     }
-    return fate.type === 'kept' ? [{ node: describeNode(node.node), reason: fate.reason }] : []
+    return fate.type === 'kept' ? [{ node: describeNode(node), reason: fate.reason }] : []
   })
 }
 

@@ -6,10 +6,10 @@ import { describeNode, isStandard } from '../onnx/nodes.ts'
 import { raiseOpset } from '../onnx/opset.ts'
 import { inferTypes } from '../onnx/types.ts'
 import { firstOf, lastOf, residualSlot } from './branches.ts'
-import { hoistConstants } from './constants.ts'
+import { constantsOf, hoistConstants } from './constants.ts'
 import { chooseNodes, type NodePattern } from './keep.ts'
 import { quantising } from './operators.ts'
-import { type QuantizedSlot, type QuantizeFate, slotsOf } from './quantize-slots.ts'
+import { type QuantizedSlot, type QuantizeFate, type SlotRequest, slotsOf } from './quantize-slots.ts'
 import type { QuantizedFormat } from './quantized-weight.ts'
 import { refuseUnfit } from './refuse.ts'
 
@@ -57,6 +57,8 @@ export interface QuantizePlan {
   activations: readonly string[]
   /** Nodes of the chosen operators that are not quantised, and why. */
   kept: readonly { node: string; reason: string }[]
+  /** Products in bodies of If, Loop and Scan that would be quantised elsewhere. */
+  inBodies: readonly NodeProto[]
   /** Every node of the model as it came, with its place. */
   placed: readonly PlacedNode[]
 }
@@ -90,7 +92,7 @@ export function planQuantization(
   graph.node = sortedNodes(graph, file)
 
   const constants = new Map(graph.initializer.map(({ name, dims }) => [name, dims.map(Number)]))
-  const { typeOf } = inferTypes(model)
+  const { typeOf, bodies } = inferTypes(model)
   const isChosen = ({ opType, domain }: NodeProto) =>
     isStandard(domain) && operators.some(operator => operator === opType)
   const products = placed.filter(({ node }) => isChosen(node))
@@ -111,7 +113,7 @@ export function planQuantization(
       `${file}: not one of its nodes would be quantised: ${kept.length === 0 ? `it has no ${operators.join(', ')}` : reasonsOf(kept)}`,
     )
   if (choice.residual) addResiduals()
-  return { format, nodes, activations: activationsOf(graph.node, nodes), kept, placed }
+  return { format, nodes, activations: activationsOf(graph.node, nodes), kept, inBodies: inBodies(), placed }
 
   function fateOf(product: PlacedNode): QuantizeFate {
     const { node, id } = product
@@ -120,13 +122,27 @@ export function planQuantization(
     if (isKept(product)) return keepIt('asked for')
     if (first.has(node)) return keepIt('a first layer')
     if (last.has(node)) return keepIt('a last layer')
+    return fateIn({ dimsOf: name => constants.get(name), typeOf }, node)
+  }
+
+  function fateIn(scope: Pick<SlotRequest, 'dimsOf' | 'typeOf'>, node: NodeProto): QuantizeFate {
     return slotsOf(node, {
-      dimsOf: name => constants.get(name),
-      typeOf,
+      ...scope,
       attention: choice.attention ?? false,
       // TensorRT 10 takes FP8 weights with one scale
       perChannel: format === 'int8',
     })
+  }
+
+  function inBodies(): NodeProto[] {
+    const weights = new Set([graph, ...bodies.keys()].flatMap(constantsOf))
+    const dimsOf = (name: string) => (weights.has(name) ? [] : undefined)
+    const asked = new Set(products.filter(isKept).map(({ node }) => node))
+    return [...bodies].flatMap(([body, { typeOf }]) =>
+      body.node.filter(
+        node => isChosen(node) && !asked.has(node) && fateIn({ dimsOf, typeOf }, node).type === 'quantized',
+      ),
+    )
   }
 
   function addResiduals(): void {

@@ -18,6 +18,7 @@ export function explainText(found: Explanation, top: number): string[] {
     colors.dim(
       `scenes ${shortened(scenes.join(', '), 40)}; judged on ${engine}, tensors ${onCpu(precision)}`,
     ),
+    ...bodiesText(found.inBodies).map(text => colors.dim(text)),
     '',
     `all in ${precision}  ${worstText(low)}`,
     `all in FP32  ${worstText(fp32)}`,
@@ -45,6 +46,16 @@ export function missedText(model: string): string[] {
     `Is the golden of this network? See: depthgate gate --model ${model} --attribute`,
     'If it is, that limit is tighter than what the export keeps in FP32: widen it',
   ]
+}
+
+/** "7 nodes stay FP32 inside If /pick, Loop /scan and 2 more", of nodes that the precision would change elsewhere. */
+export function bodiesText(inBodies: Explanation['inBodies']): string[] {
+  const count = inBodies.reduce((sum, { nodes }) => sum + nodes.length, 0)
+  if (count === 0) return []
+  const few = inBodies.slice(0, 2).map(({ operator, label }) => `${operator} ${shortened(label, 14)}`)
+  const more = inBodies.length - few.length
+  const holders = `${few.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  return [`${count} ${count === 1 ? 'node stays' : 'nodes stay'} FP32 inside ${holders}`]
 }
 
 /** How tensors were looked at. */

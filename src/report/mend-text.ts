@@ -4,7 +4,7 @@ import { nodesAt } from '../explain/levels.ts'
 import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
 import { formatAt } from '../explain/plan-of.ts'
 import { chart } from './chart.ts'
-import { costText, missedText, nameOf, shortened } from './explain-text.ts'
+import { bodiesText, costText, missedText, nameOf, shortened } from './explain-text.ts'
 import { table } from './table.ts'
 import { percent, trialsText, worstText } from './trial-line.ts'
 
@@ -12,6 +12,7 @@ import { percent, trialsText, worstText } from './trial-line.ts'
 export function mendText(model: string, precision: string, margin: number, found: Mending): string[] {
   const { limit, spent } = found.trials
   const trials = [
+    ...bodiesText(found.inBodies).map(text => colors.dim(text)),
     colors.dim(`${trialsText(found.trials, found.confirmation?.guide)}; ${found.units} units of nodes`),
     ...(spent
       ? [

@@ -29,7 +29,7 @@ const nodes = [
   node(4, 'encoder.blocks.1.attention', Number.POSITIVE_INFINITY),
 ]
 const small: Explanation = {
-  ...{ model: 'net', precision: 'fp16', engine: 'cpu', scenes: ['a'], first: {}, broken: [] },
+  ...{ model: 'net', precision: 'fp16', engine: 'cpu', scenes: ['a'], inBodies: [], first: {}, broken: [] },
   nodes,
   network: [
     ...nodes.map(({ id, label, module, operator }) => ({

@@ -8,10 +8,11 @@ import { isRunning } from '../../src/base/processes.ts'
 import { encodeNpy, parseNpy } from '../../src/depth/npy.ts'
 import type { NodeError } from '../../src/explain/node-errors.ts'
 import type { ModelConfig } from '../../src/gate/define-config.ts'
+import { TensorProto_DataType } from '../../src/onnx/gen/onnx_pb.ts'
 import { encodeModel, readModel } from '../../src/onnx/model.ts'
 import { depthgate, type Ran } from '../helpers/cli.ts'
 import { repo, temporaryFolder, writeConfig } from '../helpers/files.ts'
-import { runModel } from '../helpers/graph.ts'
+import { graphOf, nodeOf, runModel } from '../helpers/graph.ts'
 import { trapProject } from '../helpers/models.ts'
 
 /** A project of one trap network, at fp16. */
@@ -457,6 +458,48 @@ describe('explain', () => {
     expect(units.slice(0, 4).map(({ operator }: { operator: string }) => operator)).toContain('Pow')
     expect(low.used).toBeGreaterThan(1)
     expect(trials.run).toBe(0)
+  })
+
+  test('nodes in bodies of If stay FP32, which both say; of a network without any, nothing', async () => {
+    const folder = project('layernorm-overflow')
+    expect((await depthgate(['explain', 'net'], folder)).stdout).not.toContain('stay FP32')
+    const onnx = join(folder, 'net.onnx')
+    const model = readModel(onnx)
+    const graph = model.graph!
+    const at = graph.node.findIndex(({ name }) => name === '/head/Mul')
+    const [inside] = graph.node.splice(at, 1)
+    const [result] = inside!.output
+    const body = (output: string) =>
+      graphOf({ nodes: [nodeOf('Mul', [...inside!.input], [output])], outputs: [{ name: output }] })
+    graph.node.splice(
+      at,
+      0,
+      nodeOf('Constant', [], ['one'], {
+        value: { tensor: { dims: [], values: [1], type: TensorProto_DataType.INT64 } },
+      }),
+      nodeOf('Cast', ['one'], ['yes'], { to: TensorProto_DataType.BOOL }),
+      nodeOf(
+        'If',
+        ['yes'],
+        [result!],
+        { then_branch: body('then'), else_branch: body('else') },
+        { name: '/head/If' },
+      ),
+    )
+    writeFileSync(onnx, Buffer.concat(encodeModel(model)))
+
+    const told = await depthgate(['explain', 'net', '--html', 'page.html'], folder)
+    expect(told.stdout, told.stderr).toContain('\n2 nodes stay FP32 inside If /head/If\n')
+    expect(readFileSync(join(folder, 'page.html'), 'utf8')).toContain('2 nodes stay FP32 inside If /head/If')
+    const mended = await depthgate(['mend', 'net'], folder)
+    expect(mended.stdout, mended.stderr).toContain('\n2 nodes stay FP32 inside If /head/If\n')
+    const { inBodies } = JSON.parse((await depthgate(['mend', 'net', '--json'], folder)).stdout)
+    expect(inBodies).toEqual([
+      {
+        nodes: [`${at + 2}/then_branch/0`, `${at + 2}/else_branch/0`],
+        ...{ label: '/head/If', module: 'head', operator: 'If' },
+      },
+    ])
   })
 
   test('--nodes looks at a part: at its tensors, and at what its units cost', async () => {

@@ -109,7 +109,7 @@ describe('int8 with the rest in fp16', () => {
 
   test('asks what the rest alone costs, where nothing is quantised', async () => {
     const variants = variantsOf(question, recipe)
-    const units = variants.units()
+    const { units } = variants.candidates()
     const rest = units.map(({ quantized }): Level => (quantized ? 'full' : 'low'))
     const made = await variants.make(recipeFor(units, rest, recipe))
     expect(made.graph!.node.some(({ opType }) => opType === 'QuantizeLinear')).toBe(false)

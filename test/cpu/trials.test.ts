@@ -23,7 +23,7 @@ function pocketQuestion(): Question {
 /** A search on three scenes. */
 async function opened(question: Question, limit?: number) {
   const variants = variantsOf(question, {})
-  const units = variants.units()
+  const { units } = variants.candidates()
   const trials = await Trials.open(question, units, variants, limit ? { limit } : {})
   return { trials, low: everywhere(units, 'low') as Levels, one: mixed(units.length) }
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Explanation } from '../../explain/explain.ts'
 import { unequal } from '../../explain/sensitivity.ts'
-import { costRows, onCpu } from '../explain-text.ts'
+import { bodiesText, costRows, onCpu } from '../explain-text.ts'
 import { documentHtml, pageFile } from '../html/document.ts'
 import { type Html, html, scriptJson } from '../html/markup.ts'
 import { themeButton } from '../html/overview.ts'
@@ -37,7 +37,7 @@ ${tableHtml(found)}
 }
 
 function headHtml(
-  { precision, engine, scenes, nodes, network, low, fp32, trials, probed }: Explanation,
+  { precision, engine, scenes, nodes, network, inBodies, low, fp32, trials, probed }: Explanation,
   title: string,
 ): Html {
   const passed = low.used <= 1
@@ -48,6 +48,7 @@ function headHtml(
 <div><dt>scenes</dt><dd>${scenes.join(', ')}</dd></div>
 <div><dt>judged on</dt><dd>${engine}</dd></div>
 <div><dt>tensors</dt><dd>${onCpu(precision)}</dd></div>
+${bodiesText(inBodies).map(text => html`<div><dt>control flow</dt><dd>${text}</dd></div>`)}
 ${probed && html`<div><dt>tensors on ${engine}</dt><dd>${probed.tensors} of ${probed.of}; with them kept whole ${worstText(probed.apart)}${probed.changed && ': looking changed the output, so the difference is fusion'}</dd></div>`}
 <div><dt>trials</dt><dd>${trials.run} run, ${trials.remembered} known from before</dd></div>
 </dl>

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { floatsOf } from '../../../src/onnx/floats.ts'
 import {
   AttributeProtoSchema,
+  type GraphProto,
   GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
@@ -248,6 +249,40 @@ describe('converting to a format', () => {
       'If(c) -> y',
     ])
     expect(body.node[0]!.input).toEqual(['h'])
+  })
+
+  test('tells what in bodies would be of the format elsewhere: no integers, sizes, constants, nor what is kept', () => {
+    const body = (...nodes: ReturnType<typeof node>[]) =>
+      create(GraphProtoSchema, { node: nodes, output: named(nodes.at(-1)!.output[0]!) })
+    const holding = (outer: ReturnType<typeof node>, name: string, g: GraphProto) => {
+      outer.attribute = [create(AttributeProtoSchema, { name, g })]
+      return outer
+    }
+    const toFloat = node('Cast', ['size'], ['length'])
+    toFloat.attribute = [create(AttributeProtoSchema, { name: 'to', i: BigInt(TensorProto_DataType.FLOAT) })]
+    const half = node('Constant', [], ['half'])
+    half.attribute = [create(AttributeProtoSchema, { name: 'value_float', f: 0.5 })]
+    const inner = body(node('Exp', ['g'], ['e']), node('Sin', ['e'], ['s']), node('Shape', ['s'], ['t']))
+    const outer = body(
+      ...[toFloat, half, node('Mul', ['h', 'half'], ['g']), node('Mul', ['length', 'half'], ['middle'])],
+      ...[holding(node('If', ['c'], ['i']), 'else_branch', inner), node('Add', ['g', 'middle'], ['inner'])],
+    )
+    const given = model(
+      [
+        ...[node('Neg', ['x'], ['h']), node('Shape', ['x'], ['size'])],
+        holding(node('If', ['c'], ['y']), 'then_branch', outer),
+      ],
+      [],
+      ['x'],
+    )
+    given.graph!.input.push(port('c', TensorProto_DataType.BOOL))
+    const { inBodies } = made(given, { keep: ['Sin'] }).result
+    expect(inBodies.map(({ opType, output }) => `${opType} ${output}`)).toEqual([
+      'Mul g',
+      'Exp e',
+      'Add inner',
+    ])
+    expect(made(scaled()).result.inBodies).toEqual([])
   })
 
   test.each(['native', 'emulated'] as const)('a second time is refused, %s', arithmetic => {

@@ -317,6 +317,27 @@ describe('what stays FP32 is told with its reason:', () => {
     ])
   })
 
+  test('of bodies it is told which products would be quantised elsewhere', () => {
+    const body = graphOf({
+      nodes: [
+        nodeOf('Constant', [], ['u'], { value: { tensor: w(4, 4, 1, 1) } }),
+        ...[conv('x', 'u', 'own'), conv('x', 'w', 'captured'), conv('x', 'w', 'asked')],
+        ...[nodeOf('MatMul', ['x', 'x'], ['activations']), nodeOf('MatMul', ['u', 'u'], ['constant'])],
+      ],
+      outputs: [{ name: 'own' }],
+    })
+    const nodes = () => [conv('x', 'w', 'y'), nodeOf('If', ['c'], ['z'], { then_branch: body })]
+    const weights = { w: w(4, 4, 1, 1), c: { dims: [], values: [1] } }
+    const inBodies = (choice: Partial<QuantizeChoice> = {}) =>
+      planQuantization(network(nodes(), weights), { format: 'int8', ...choice }, 'm.onnx').inBodies.map(
+        ({ output }) => output[0],
+      )
+    expect(inBodies({ keep: ['asked'] })).toEqual(['own', 'captured'])
+    expect(inBodies({ attention: true, operators: ['Conv', 'MatMul'] })).toEqual([
+      ...['own', 'captured', 'asked', 'activations'],
+    ])
+  })
+
   test('residual branches, unless they are asked for', () => {
     const build = () =>
       network(

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { cheaperOf, type Mending, type Point } from '../../../src/explain/mend.ts'
 import type { Unit } from '../../../src/explain/units.ts'
 import { NodeProtoSchema } from '../../../src/onnx/gen/onnx_pb.ts'
+import { bodiesText } from '../../../src/report/explain-text.ts'
 import { mendText, tf32Hint } from '../../../src/report/mend-text.ts'
 
 const point = (used: number, latency?: number): Point => ({
@@ -16,7 +17,7 @@ const trials = (run: number) => ({ run, remembered: 0, limit: 160, spent: false 
 function told(mended: Point, fp32: Point): string[] {
   const cheaper = cheaperOf(mended, fp32)
   const found: Mending = {
-    ...{ type: 'mended', units: 5, trials: trials(9), low: point(3.57, 0.011), chosen: [] },
+    ...{ type: 'mended', units: 5, inBodies: [], trials: trials(9), low: point(3.57, 0.011), chosen: [] },
     ...{ mended, fp32, ...(cheaper && { cheaper }) },
   }
   return mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)
@@ -34,7 +35,7 @@ test.each([
 test('a search that ran out of trials says so', () => {
   const short = { ...trials(160), spent: true }
   const found: Mending = {
-    ...{ type: 'mended', units: 5, trials: short, low: point(3.57), chosen: [] },
+    ...{ type: 'mended', units: 5, inBodies: [], trials: short, low: point(3.57), chosen: [] },
     ...{ mended: point(0.05), fp32: point(3e-5) },
   }
   const lines = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)
@@ -45,7 +46,7 @@ test('a search that ran out of trials says so', () => {
 test('where no set was left to build nothing is listed as the best', () => {
   const fp32 = point(3e-5)
   const found: Mending = {
-    ...{ type: 'unconfirmed', units: 5, trials: trials(9), low: point(3.57) },
+    ...{ type: 'unconfirmed', units: 5, inBodies: [], trials: trials(9), low: point(3.57) },
     ...{ best: fp32, fp32, chosen: [] },
   }
   const text = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters).join('\n')
@@ -61,7 +62,7 @@ test('nodes that move what a listed one writes are counted beside it, and a stro
   const listed = (more: object) => {
     const chosen = [{ ...{ unit, level: 'full' as const, alone: 0.5, sharedBy: 1, cost: 0.1 }, ...more }]
     const found: Mending = {
-      ...{ type: 'mended', units: 5, trials: trials(1), low: point(3.57) },
+      ...{ type: 'mended', units: 5, inBodies: [], trials: trials(1), low: point(3.57) },
       ...{ mended: { ...point(0.05), nodes: 3 }, fp32: point(3e-5), chosen },
     }
     return mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters)
@@ -90,9 +91,30 @@ test('sums in FP32 on TensorRT have a quicker way, where it is not taken yet', (
   expect(tf32Hint({ engine: 'onnxruntime' }, some)).toEqual([])
 })
 
+test('nodes that stay FP32 inside control flow are counted, on one line', () => {
+  const inside = (label: string, count: number) => ({
+    ...{ label, operator: 'Loop', nodes: Array.from({ length: count }, (_, i) => `3/body/${i}`) },
+  })
+  const line = (...held: ReturnType<typeof inside>[]) => bodiesText(held).join('\n')
+  expect(line()).toBe('')
+  expect(line(inside('/a', 1))).toBe('1 node stays FP32 inside Loop /a')
+  expect(line(inside('/a', 1), inside('/b', 2))).toBe('3 nodes stay FP32 inside Loop /a, Loop /b')
+  const many = Array.from({ length: 30 }, () => inside('/encoder/blocks.0/Loop', 30))
+  expect(line(...many)).toBe(
+    '900 nodes stay FP32 inside Loop …blocks.0/Loop, Loop …blocks.0/Loop and 28 more',
+  )
+  expect(line(...many).length).toBeLessThanOrEqual(80)
+})
+
 test('a search that found nothing in its trials says that more may', () => {
   const found: Mending = {
-    ...{ type: 'unconfirmed', units: 5, trials: { ...trials(10), limit: 10, spent: true }, low: point(3.57) },
+    ...{
+      type: 'unconfirmed',
+      units: 5,
+      inBodies: [],
+      trials: { ...trials(10), limit: 10, spent: true },
+      low: point(3.57),
+    },
     ...{ best: point(3e-5), fp32: point(3e-5), chosen: [] },
   }
   const said = mendText('net', 'fp16', 0.1, found).map(stripVTControlCharacters).join('\n')
