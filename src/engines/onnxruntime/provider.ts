@@ -1,18 +1,29 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import { DepthgateError } from '../../base/errors.ts'
-import type { EngineRequest, Fingerprint } from '../engine.ts'
+import type { EngineRequest, Fingerprint, Precision } from '../engine.ts'
 import { gpuFacts } from '../gpu.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
 
 const names = { cuda: 'CUDA', tensorrt: 'TensorRT' } as const
 
 /**
+ * Quantised products are computed in FP32 between their Q/DQ, exactly: without VNNI the integer kernels for x86 saturate in
+ * 16 bits, and a MatMul comes out wrong by half. No CPU is to be told from another by its verdict.
+ */
+const withoutIntegerKernels = { session: { disable_quant_qdq: '1' } }
+
+/**
  * What ONNX Runtime 1.30 rewrites wrongly around float8: it hands float8 to operators that do not take it, and drops a
  * Relu before QuantizeLinear, which holds negative numbers there. All other rewrites stay.
  */
 const withoutFloat8Faults = {
-  session: { disable_quant_qdq: '1' },
+  ...withoutIntegerKernels,
   optimization: { disable_specified_optimizers: 'ReluQuantRewrite' },
+}
+
+const extras: { [precision in Precision]?: { session: object } } = {
+  int8: withoutIntegerKernels,
+  fp8: withoutFloat8Faults,
 }
 
 /** How a session of the provider is made: on a GPU nothing may fall back to the CPU. */
@@ -22,7 +33,7 @@ export function providerOptions({
   precision,
 }: Pick<EngineRequest, 'engine' | 'fusion' | 'precision'>): InferenceSession.SessionOptions {
   const provider = providerOf(engine)
-  const { session, ...extra } = precision === 'fp8' ? withoutFloat8Faults : { session: {} }
+  const { session, ...extra } = extras[precision] ?? { session: {} }
   const options: InferenceSession.SessionOptions = {
     graphOptimizationLevel: fusion === 'on' ? 'all' : 'disabled',
     logSeverityLevel: 3,

@@ -162,15 +162,15 @@ function port(metadata: ort.InferenceSession.ValueMetadata): Port {
 
 function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {
   const name = precision.toUpperCase()
+  const quantized = precision === 'int8' || precision === 'fp8'
   const products =
-    precision === 'fp8' && providerOf(engine) === 'cpu'
-      ? ['FP8 is rounded where the ONNX quantises; products are computed in FP32']
+    quantized && providerOf(engine) === 'cpu'
+      ? [`${name} is rounded where the ONNX quantises; products are computed in FP32`]
       : []
   if (emulated) {
-    const [what, rounded, format] =
-      precision === 'int8' || precision === 'fp8'
-        ? ['what is not quantised', 'rounded', 'a reduced format']
-        : [name, `rounded to ${name}`, name]
+    const [what, rounded, format] = quantized
+      ? ['what is not quantised', 'rounded', 'a reduced format']
+      : [name, `rounded to ${name}`, name]
     return [
       ...products,
       `${what} is emulated: FP32 kernels, every tensor ${rounded}. GPU kernels that also accumulate in ${format} lose more; this does not see it`,
