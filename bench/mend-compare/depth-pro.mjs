@@ -1,5 +1,5 @@
 // Depth Pro at full size, whose engines models/depth-pro builds and measures.
-//   node depth-pro.mjs try WORK [--only NAME …] [--seconds 240] [--guide cuda]   what the tools make of it: WORK/peers
+//   node depth-pro.mjs try WORK [--only NAME …] [--seconds 240] [--guide cuda] [--trials 60]   what the tools make of it: WORK/peers
 //   node depth-pro.mjs rows TABLE.json WORK/peers/peers.json OUT                     OUT/results.json, for table.mjs
 // WORK is that of measure.sh, with depth_pro.onnx and golden.npz; for mend also WORK/project, which project.py makes. What is made
 // there is built by: measure.sh WORK OUT SECONDS --onnx autocast=WORK/peers/autocast.onnx --onnx mend=WORK/peers/mend.onnx
@@ -16,6 +16,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     seconds: { type: 'string', default: '240' },
     guide: { type: 'string' },
+    trials: { type: 'string', default: '60' },
     python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
   },
 })
@@ -94,7 +95,7 @@ async function nodesOf(peers, onnx, log) {
 
 function mendArguments(onnx, plan) {
   const guide = values.guide === undefined ? [] : ['--guide', values.guide]
-  const few = ['--scene', 'astronaut', '--trials', '24']
+  const few = ['--scene', 'astronaut', '--trials', values.trials]
   return [
     'mend',
     'depth_pro',
@@ -121,7 +122,9 @@ function mendProject(work, folder) {
     golden: join(work, 'project/golden/depth_pro'),
     precisions: ['fp16'],
   }
-  writeProject(folder, { depth_pro: { ...model, outputs: { inverse_depth: { tolerance } } } }, engines)
+  // of random weights inverse depth is 0 here and there, which is 10 km in metres: one such pixel is more than all others
+  const depth = { range: { min: 0.1, max: 60 } }
+  writeProject(folder, { depth_pro: { ...model, outputs: { inverse_depth: { tolerance }, depth } } }, engines)
   return folder
 }
 

@@ -113,12 +113,13 @@ function figure(value) {
   return Number.isFinite(number) ? number.toExponential(2) : String(value)
 }
 
-/** Folders of the host say nothing to a reader. */
+/** Folders of the host say nothing to a reader, nor does what comes after a first long sentence. */
 function cell(words) {
-  return words
+  const told = words
     .replace(/\/\S*\/(?=[^/\s]+\.onnx)/g, '')
     .replace(/\|/g, '\\|')
     .replace(/\s+/g, ' ')
+  return told.length > 200 ? `${told.slice(0, 200)} …` : told
 }
 
 /** Where mend stands: among those that keep the limits by latency, among those that search by builds. */
@@ -133,16 +134,20 @@ function standing(here) {
     }
   const others = here.filter(row => row !== mend && row.pass)
   const fastest = others.sort((a, b) => latency(a) - latency(b))[0]
-  const searching = here.filter(({ method }) => method === 'Polygraphy')
+  const searching = here.find(({ method }) => method === 'Polygraphy')
   return {
     type: 'found',
     ...{ fastest, ratio: fastest && latency(mend) / latency(fastest) },
-    ...{ builds: mend.builds, otherBuilds: searching[0]?.builds },
+    ...{
+      builds: mend.builds,
+      otherBuilds: searching?.pass ? searching.builds : undefined,
+      noneFound: searching?.failed,
+    },
   }
 }
 
 function verdict(name, here) {
-  const { type, words, others, fastest, ratio, builds, otherBuilds } = standing(here)
+  const { type, words, others, fastest, ratio, builds, otherBuilds, noneFound } = standing(here)
   if (type === 'missing') return `${name}: mend was not run.`
   if (type === 'none') {
     const passing = others.map(({ method }) => method).join(', ')
@@ -153,15 +158,15 @@ function verdict(name, here) {
   const speed = !fastest
     ? 'No other keeps the limits.'
     : ratio <= noise
-      ? `Latency ${ratio.toFixed(2)} of ${fastest.method}'s, the fastest other that keeps the limits.`
-      : `**mend loses in latency**: ${ratio.toFixed(2)} of ${fastest.method}'s.`
+      ? `Latency ${ratio.toFixed(2)} times that of ${fastest.method}, the fastest other that keeps the limits.`
+      : `**mend loses in latency**: ${ratio.toFixed(2)} times that of ${fastest.method}.`
   const search =
     otherBuilds === undefined
-      ? ''
+      ? noneFound && ' Polygraphy finds none.'
       : builds < otherBuilds
-        ? ` ${builds} builds, Polygraphy ${otherBuilds}.`
+        ? ` ${builds} ${builds === 1 ? 'build' : 'builds'}, Polygraphy ${otherBuilds}.`
         : ` **mend loses in builds**: ${builds}, Polygraphy ${otherBuilds}.`
-  return speed + search
+  return speed + (search ?? '')
 }
 
 function summary() {

@@ -242,7 +242,11 @@ describe('the variant of a model', () => {
     ])
     const { fingerprint, notes } = await inferModel(model, { scene: 'waves', precision: 'int8' })
     expect(fingerprint).toMatchObject({ precision: 'int8', arithmetic: 'emulated' })
-    expect(notes[0]).toMatch(/what is not quantised is emulated/)
+    expect(notes).toEqual([
+      expect.stringMatching(/^INT8 is rounded where the ONNX quantises/),
+      expect.stringMatching(/^what is not quantised is emulated/),
+      ...cpu.notes,
+    ])
   })
 
   test('is another for another rest, and for other nodes in FP32', async () => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { runGate } from '../../src/gate/gate.ts'
@@ -116,7 +116,8 @@ test('Ctrl-C ends a build and its processes', async () => {
   )
   keep('errors.jsonl', ran.stderr.slice(-600))
   expect(ran.code).toBe(130)
-  expect(runningIn(realpathSync(folder))).toEqual([])
+  // a process that is killed has its memory on the GPU taken down first
+  await vi.waitFor(() => expect(runningIn(realpathSync(folder))).toEqual([]), { timeout: 10_000 })
   expect(readdirSync(join(folder, '.depthgate/plans')).filter(file => file.endsWith('.plan'))).toEqual([])
 })
 

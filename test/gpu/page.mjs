@@ -264,6 +264,27 @@ function budget() {
   )
 }
 
+/** The points of the curve by latency, and what was found. */
+function frontier() {
+  const { curve = [], mended } = parsed(text('frontier.json'))[0] ?? {}
+  const row = (name, { nodes, sums, cost, worst, latency }) => [
+    ...[name, nodes, sums, `${figure(100 * cost)} %`, `${figure(100 * worst.used)} % of ${worst.limit}`],
+    figure(latency),
+  ]
+  const points = curve.map((point, i) => row(`point ${i + 1} of ${curve.length}`, point))
+  return [
+    ...table(
+      ['', 'nodes in FP32', 'summed in FP32', 'cost', 'most used limit', 'ms'],
+      mended ? [...points, row('mended', mended)] : points,
+    ),
+    ...block(
+      lines('frontier.log')
+        .filter(line => /^(pocket |\d+ trials|builds?[ :])/.test(line))
+        .join('\n'),
+    ),
+  ]
+}
+
 const ofPocket = name => name.startsWith('pocket')
 const ofVits = name => name.startsWith('vit')
 
@@ -309,7 +330,7 @@ const sections = [
   ['int8 and fp8 with a rest', 'quantised', quantised],
   ['mend: trap networks', 'mend', () => mends(name => !ofPocket(name) && !ofVits(name))],
   ['mend: the bundled network', 'mendpocket', () => mends(ofPocket)],
-  ['mend: its frontier, guided by another engine', 'frontier', () => gateEnd('frontier')],
+  ['mend: its frontier, guided by another engine', 'frontier', frontier],
   ['explain: the bundled network', 'explain', () => block(rows('explain.txt').join('\n'))],
   ['mend: ViTs', 'mendvits', () => mends(ofVits)],
   ['A budget', 'budget', budget],
