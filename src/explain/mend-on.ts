@@ -95,7 +95,7 @@ export async function mendOn(
 
   trials.what = 'the cheapest set'
   for (;;) {
-    const next = nextBuild(attempts(), target)
+    const next = nextBuild(sets.map(attemptOf), target)
     if (next.type !== 'build') break
     // a cheaper set is worth a build where it saves a tenth
     const below = next.why === 'room' ? 0.9 * sets[0]!.point.cost : Number.POSITIVE_INFINITY
@@ -114,23 +114,20 @@ export async function mendOn(
     known = forecast.survey(costs, worstOfTrial(targetLow.trial))
   }
 
-  // also where no other set was left to build
-  const settled = settle(attempts(), target)
+  // also where no other set was left to build; a point of the frontier may be quicker
+  const candidates: { levels: Levels; point: Point }[] = [...sets]
   const curve = frontier > 0 ? await frontierOf(known, frontier, onTarget) : undefined
+  const settled = settle(candidates.map(attemptOf), target)
   const rest = () => ({ low: point(low, targetLow), ...(curve && { frontier: curve }), ...ends() })
   if (settled.type === 'confirmed') {
-    const { levels, point: mended } = sets[settled.attempt]!
+    const { levels, point: mended } = candidates[settled.attempt]!
     const cheaper = cheaperOf(mended, point(full, targetFull))
     const chosen = chosenOf(known, levels, costs)
     return { type: 'mended', mended, chosen, ...(cheaper && { cheaper }), ...rest() }
   }
-  const best = sets[settled.best]
+  const best = candidates[settled.best]
   const chosen = best ? chosenOf(known, best.levels, costs) : []
   return { type: 'unconfirmed', best: best?.point ?? point(full, targetFull), chosen, ...rest() }
-
-  function attempts(): Attempt[] {
-    return sets.map(({ point: { cost, worst } }) => ({ used: worst.used, cost }))
-  }
 
   /** A set that was not built yet and is expected to pass, with the least caution that gives one. */
   async function propose(
@@ -158,8 +155,15 @@ export async function mendOn(
   }
 
   async function onTarget(levels: Levels): Promise<Point> {
-    return point(levels, measured.get(levelsText(levels)) ?? (await built.measure(levels, 'frontier')))
+    const known = measured.get(levelsText(levels))
+    const found = point(levels, known ?? (await built.measure(levels, 'frontier')))
+    if (!known && isReduced(units, levels)) candidates.push({ levels, point: found })
+    return found
   }
+}
+
+function attemptOf({ point: { worst, cost, latency } }: { point: Point }): Attempt {
+  return { used: worst.used, cost, ...(latency !== undefined && { latency }) }
 }
 
 function timesOf({ times = {} }: Measured): Map<string, number> {

@@ -4,6 +4,8 @@ export interface Attempt {
   used: number
   /** Of what everything in FP32 costs. */
   cost: number
+  /** Of an inference in milliseconds, where it was measured. */
+  latency?: number
 }
 
 /** What builds came to: the cheapest that passes, or that which came nearest; the places of both among the attempts. */
@@ -42,11 +44,20 @@ export function nextBuild(attempts: readonly Attempt[], target: number, limit = 
   return settled
 }
 
-/** What the attempts come to, where no other is built: -1 for the best of none. Pure. */
+/** As far as two measurements of one engine lie apart. */
+const noise = 1.025
+
+/**
+ * What the attempts come to, where no other is built: of those that pass the quickest, and of those that are as quick, or
+ * where not all were timed, the cheapest; else that which came nearest, -1 for the best of none. Pure.
+ */
 export function settle(attempts: readonly Attempt[], target: number): Settled {
-  const least = (of: readonly Attempt[], by: keyof Attempt) =>
+  const least = (of: readonly Attempt[], by: 'used' | 'cost') =>
     attempts.indexOf(of.reduce((a, b) => (b[by] < a[by] ? b : a)))
   const passing = attempts.filter(({ used }) => used <= target)
-  if (passing.length > 0) return { type: 'confirmed', attempt: least(passing, 'cost') }
-  return { type: 'unconfirmed', best: attempts.length === 0 ? -1 : least(attempts, 'used') }
+  if (passing.length === 0)
+    return { type: 'unconfirmed', best: attempts.length === 0 ? -1 : least(attempts, 'used') }
+  const quickest = Math.min(...passing.map(({ latency = Number.NaN }) => latency))
+  const asQuick = passing.filter(({ latency }) => !(latency! > noise * quickest))
+  return { type: 'confirmed', attempt: least(asQuick, 'cost') }
 }

@@ -22,6 +22,7 @@ export function mendText(model: string, precision: string, margin: number, found
         ]
       : []),
     ...buildsText(found.confirmation),
+    ...fromFrontierText(found),
   ]
   const wanted = margin > 0 ? `every limit with a margin of ${percent(margin)}` : 'every limit'
   switch (found.type) {
@@ -85,6 +86,13 @@ function cheaperText({ cheaper, mended, fp32 }: Extract<Mending, { type: 'mended
   if (cheaper !== 'fp32') return []
   const times = `it takes ${milliseconds(fp32.latency!)}, mended ${milliseconds(mended.latency!)}`
   return [colors.yellow(`FP32 as a whole is the cheaper plan: ${times}`)]
+}
+
+/** A point of the frontier is taken where it was measured to take less time than every set that was sought. */
+function fromFrontierText(found: Mending): string[] {
+  if (found.type !== 'mended' || !found.confirmation) return []
+  const sought = found.confirmation.sets.some(({ point }) => point === found.mended)
+  return sought ? [] : [colors.dim('mended is a point of the frontier, quicker than those sets that pass')]
 }
 
 function milliseconds(latency: number): string {

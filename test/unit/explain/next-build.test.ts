@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Attempt, nextBuild } from '../../../src/explain/next-build.ts'
+import { type Attempt, nextBuild, settle } from '../../../src/explain/next-build.ts'
 
 const target = 0.9
 const set = (used: number, cost: number): Attempt => ({ used, cost })
@@ -35,4 +35,16 @@ test('no more than the limit is built, and what is safest asks for more than wha
   const missed = set(2, 0.1)
   expect(caution()).toBeLessThan(caution(missed))
   expect(caution(missed)).toBeLessThan(caution(missed, missed))
+})
+
+test('of sets that pass the quickest is taken, and of those that are as quick the cheapest', () => {
+  const timed = (used: number, cost: number, latency: number) => ({ ...set(used, cost), latency })
+  const chosen = (...attempts: Attempt[]) => settle(attempts, target)
+  expect(chosen(timed(0.8, 0.1, 0.65), timed(0.4, 0.3, 0.54))).toEqual({ type: 'confirmed', attempt: 1 })
+  // within what two measurements of one engine lie apart
+  expect(chosen(timed(0.8, 0.1, 0.65), timed(0.4, 0.3, 0.64))).toEqual({ type: 'confirmed', attempt: 0 })
+  // a quick one that does not pass, and one that was not timed
+  expect(chosen(timed(0.8, 0.1, 0.65), timed(1.1, 0.05, 0.3))).toEqual({ type: 'confirmed', attempt: 0 })
+  expect(chosen(timed(0.4, 0.3, 0.54), set(0.8, 0.1))).toEqual({ type: 'confirmed', attempt: 1 })
+  expect(chosen()).toEqual({ type: 'unconfirmed', best: -1 })
 })

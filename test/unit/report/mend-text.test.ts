@@ -32,6 +32,21 @@ test.each([
   expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(80)
 })
 
+test('a set that comes from the frontier says so', () => {
+  const [sought, mended] = [point(0.8, 0.65), point(0.4, 0.54)]
+  const builds = { sets: 1, ends: 2, frontier: 2, fresh: 5, seconds: 60 }
+  const sets = [{ why: 'first' as const, point: sought, expected: sought.worst }]
+  const confirmation = { guide: 'emulation', cost: 'measured' as const, builds, sets, notes: [] }
+  const lines = (of: Point) =>
+    mendText('net', 'fp16', 0.1, {
+      ...{ type: 'mended', units: 5, inBodies: [], trials: trials(9), low: point(3.57, 0.5), chosen: [] },
+      ...{ mended: of, fp32: point(3e-5, 0.7), confirmation },
+    }).map(stripVTControlCharacters)
+  expect(lines(mended).at(-1)).toMatch(/^mended is a point of the frontier/)
+  expect(lines(sought).join('\n')).not.toContain('point of the frontier')
+  expect(Math.max(...lines(mended).map(line => line.length))).toBeLessThanOrEqual(80)
+})
+
 test('a search that ran out of trials says so', () => {
   const short = { ...trials(160), spent: true }
   const found: Mending = {
