@@ -11,6 +11,7 @@ import { type QuantizedRecipe, type ReducedRecipe, rests, withRest } from '../ga
 import { variantFor } from '../gate/variant.ts'
 import { type ModelProto, TensorProto_DataType } from '../onnx/gen/onnx_pb.ts'
 import { readModel } from '../onnx/model.ts'
+import { describeNode } from '../onnx/nodes.ts'
 import { writeModel } from '../onnx/write.ts'
 import { reduceIo } from '../precision/io.ts'
 import { roundedFormats } from '../precision/round.ts'
@@ -158,7 +159,7 @@ async function convertFile(values: Values, source: string): Promise<number> {
     bytes: sizeOf(files),
     reduced: converted.reduced.size,
     casts: converted.casts,
-    kept: converted.kept,
+    kept: converted.kept.map(({ node, reason }) => ({ node: describeNode(node), reason })),
     ports,
     stay,
     ...facts,

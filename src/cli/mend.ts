@@ -9,11 +9,13 @@ import { guideOf } from '../explain/guide.ts'
 import { type Mending, mend as mending } from '../explain/mend.ts'
 import { mendOn } from '../explain/mend-on.ts'
 import { chosenUnit, planOf } from '../explain/plan-of.ts'
+import { staysOf } from '../explain/stays.ts'
 import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
+import { bodiesText } from '../report/explain-text.ts'
 import { frontierChart, mendText, tf32Hint } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
@@ -164,8 +166,16 @@ async function keep(
   if (values.out !== undefined) say(`ONNX: ${fromHere(values.out)}`)
   for (const line of tf32Hint(engineNamed(model, question.engine).settings, found.mended)) say(line)
   keepFrontier(question, found, margin, values)
-  if (values.trtexec) say(foreignText('trtexec', trtexecArguments(plan)))
-  if (values.modelopt) say(foreignText('ModelOpt', modelOptArguments(plan)))
+  if (!values.trtexec && !values.modelopt) return
+  const { recipe } = planRecipe(plan, onnx, planFile)
+  const { nodes, sizes } = staysOf(onnx, precision, recipe)
+  if (values.trtexec) say(foreignText('trtexec', trtexecArguments({ ...plan, nodes })))
+  if (values.modelopt)
+    say(foreignText('ModelOpt', modelOptArguments({ ...plan, nodes: [...nodes, ...sizes] })))
+  const flags = ['trtexec', 'modelopt'] as const
+  const asked = flags.filter(flag => values[flag]).map(flag => `--${flag}`)
+  for (const inside of bodiesText(found.inBodies))
+    console.error(`note: ${inside}, which ${asked.join(' and ')} cannot tell by name`)
 }
 
 function keepFrontier(

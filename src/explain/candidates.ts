@@ -97,7 +97,8 @@ function sumsOf(
   return typeof accumulate === 'object' ? { ...accumulate, rest: 'fp16' } : accumulate
 }
 
-function ofConversion(accumulate: Accumulate): NonNullable<Conversion['accumulate']> {
+/** Kernels, or an emulation behind the conversion, sum in FP16: a conversion does nothing for it. */
+export function ofConversion(accumulate: Accumulate): NonNullable<Conversion['accumulate']> {
   return accumulate === 'fp16' ? 'engine' : accumulate
 }
 

@@ -36,7 +36,7 @@ export interface Variants {
   probe(): Promise<Probe>
 }
 
-function isQuantized(precision: MadeFormat): precision is QuantizedFormat {
+export function isQuantized(precision: MadeFormat): precision is QuantizedFormat {
   return precision === 'int8' || precision === 'fp8'
 }
 

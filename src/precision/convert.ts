@@ -52,8 +52,10 @@ export type QuantizedBefore = Pick<QuantizePlan, 'placed' | 'nodes'>
 export interface Converted {
   /** Nodes that compute in the format. */
   reduced: ReadonlySet<NodeProto>
-  /** Nodes with float32 values that do not, and why. */
-  kept: { node: string; reason: string }[]
+  /** Of these the products that Casts around them sum in FP32. */
+  widened: ReadonlySet<NodeProto>
+  /** Nodes with float32 values that do not compute in it, and why. */
+  kept: { node: NodeProto; reason: string }[]
   /** Nodes in bodies of If, Loop and Scan that would compute in the format elsewhere. */
   inBodies: NodeProto[]
   /** By the name of each float32 tensor that has a value in the format, that value's name. */
@@ -120,15 +122,17 @@ export function convert(
   if (!quantized && fates.every(({ type }) => type !== 'reduced'))
     throw new DepthgateError(
       'precision',
-      `${file}: not one of its nodes would compute in ${format}: ${kept.length === 0 ? 'none reads or writes float32' : [...new Set(kept.map(({ node, reason }) => `${node}: ${reason}`))].slice(0, 5).join('; ')}`,
+      `${file}: not one of its nodes would compute in ${format}: ${kept.length === 0 ? 'none reads or writes float32' : [...new Set(kept.map(({ node, reason }) => `${describeNode(node)}: ${reason}`))].slice(0, 5).join('; ')}`,
     )
   const demand = demandOf(graph, fates, isFloat, sumsInFp32, opsetOf(model))
   const fresh = freshNames(graph)
   const names = new Map<string, string>()
   const reducedName = remembered(name => fresh(`${name}/${format}`), names)
   const widenedName = remembered(name => fresh(`${name}/${format}/fp32`))
+  const reduced = graph.node.filter((_, index) => fates[index]!.type === 'reduced')
   const converted: Converted = {
-    reduced: new Set(graph.node.filter((_, index) => fates[index]!.type === 'reduced')),
+    reduced: new Set(reduced),
+    widened: new Set(reduced.filter(sumsInFp32)),
     kept,
     inBodies: fates.flatMap(fate => (fate.type === 'kept' ? (fate.inside ?? []) : [])),
     names,
@@ -270,7 +274,7 @@ function keptNodes(graph: GraphProto, fates: readonly NodeFate[], file: string):
         `${file}: the type of the tensor ${JSON.stringify(fate.tensor)}, ${producer ? `which ${describeNode(producer)}${producer.domain && ` of ${producer.domain}`} writes` : 'which no node writes'}, is unknown. Write the types into the model with Python's onnx.shape_inference, or as its value_info`,
       )
     }
-    return fate.type === 'kept' ? [{ node: describeNode(node), reason: fate.reason }] : []
+    return fate.type === 'kept' ? [{ node, reason: fate.reason }] : []
   })
 }
 

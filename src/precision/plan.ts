@@ -16,6 +16,9 @@ export type NodeFate =
   /** What one of its tensors is cannot be told. */
   | { type: 'unknown'; tensor: string }
 
+/** Why what is computed from sizes alone stays as it is. */
+export const fromSizes = 'it computes sizes, not data'
+
 export interface PlanRequest {
   /** The main graph's nodes, each after those that it reads from. */
   nodes: readonly NodeProto[]
@@ -83,7 +86,7 @@ function fateOf(
   if (names.some(name => types.typeOf(name) === 'not a tensor'))
     return kept('it handles sequences or optionals')
   if (quantising.has(node.opType)) return kept('it quantises')
-  if (fromShapes) return kept('it computes sizes, not data')
+  if (fromShapes) return kept(fromSizes)
   if (sources.has(node.opType)) return kept('its result is reduced where it is used')
   const since = allowedSince(format, node.opType)
   if (since === Number.POSITIVE_INFINITY) return kept(`ONNX has no ${node.opType} in ${format}`)

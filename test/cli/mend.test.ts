@@ -85,6 +85,23 @@ describe('mend', () => {
     expect(again.stdout).toContain('0 trials run')
   })
 
+  test('other tools are told all that stays FP32, also what the recipe keeps: by these names it is the same network', async () => {
+    const keep = ['/norm/Pow', '/norm/ReduceMean_1']
+    const folder = project('layernorm-overflow', { recipes: { fp16: { keep } } })
+    const args = ['mend', 'net', '-o', 'mended.onnx', '--trtexec', '--modelopt']
+    const { stdout, stderr } = await depthgate(args, folder)
+    expect(stdout, stderr).toContain('with 2 nodes in FP32')
+    const [, layers] = /--layerPrecisions=(\S+)/.exec(stdout)!
+    const names = layers!.split(',').map(layer => /^(.*):fp32$/.exec(layer)![1]!)
+    expect(names).toEqual([...keep, '/norm/Add', '/norm/Sqrt'])
+    const patterns = names.map(name => `'^${name}$'`)
+    expect(stdout).toContain(`--nodes_to_exclude ${patterns.join(' ')}\n`)
+    const again = names.flatMap(name => ['--keep', name])
+    expect((await depthgate(['convert', 'net.onnx', '-o', 'again.onnx', ...again], folder)).code).toBe(0)
+    const [mended, made] = ['mended.onnx', 'again.onnx'].map(file => readFileSync(join(folder, file)))
+    expect(made!.equals(mended!)).toBe(true)
+  })
+
   test('a plan for another ONNX is a note in every verdict; one whose nodes are gone an error', async () => {
     const folder = project('layernorm-overflow')
     expect((await depthgate(['mend', 'net'], folder)).code).toBe(0)
@@ -491,8 +508,11 @@ describe('explain', () => {
     const told = await depthgate(['explain', 'net', '--html', 'page.html'], folder)
     expect(told.stdout, told.stderr).toContain('\n2 nodes stay FP32 inside If /head/If\n')
     expect(readFileSync(join(folder, 'page.html'), 'utf8')).toContain('2 nodes stay FP32 inside If /head/If')
-    const mended = await depthgate(['mend', 'net'], folder)
+    const mended = await depthgate(['mend', 'net', '--trtexec'], folder)
     expect(mended.stdout, mended.stderr).toContain('\n2 nodes stay FP32 inside If /head/If\n')
+    expect(mended.stderr).toBe(
+      'note: 2 nodes stay FP32 inside If /head/If, which --trtexec cannot tell by name\n',
+    )
     const { inBodies } = JSON.parse((await depthgate(['mend', 'net', '--json'], folder)).stdout)
     expect(inBodies).toEqual([
       {
