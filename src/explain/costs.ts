@@ -1,8 +1,10 @@
 import { tensorShapes } from '../engines/onnxruntime/shapes.ts'
+import { readInput } from '../golden/store.ts'
 import { readModel } from '../onnx/model.ts'
 import type { ShapeOf } from '../precision/accumulate.ts'
 import { products } from '../precision/operators.ts'
 import { costOf } from './cost.ts'
+import type { Question } from './evaluator.ts'
 import type { Level } from './levels.ts'
 import type { Unit } from './units.ts'
 
@@ -16,10 +18,10 @@ export interface Costs {
   all: number
 }
 
-/** Lengths of the axes of every tensor and weight of a network. */
-export async function shapesOf(onnx: string): Promise<ShapeOf> {
+/** Lengths of the axes of every tensor and weight of a network, where it leaves axes open for the first scene's input. */
+export async function shapesOf({ model, onnx, scenes }: Question): Promise<ShapeOf> {
   const network = readModel(onnx)
-  const shapes = await tensorShapes(network, onnx)
+  const shapes = await tensorShapes(network, onnx, readInput(model.golden, scenes[0]!).shape)
   for (const { name, dims } of network.graph!.initializer) shapes.set(name, dims.map(Number))
   return name => shapes.get(name)
 }

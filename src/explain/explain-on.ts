@@ -41,7 +41,7 @@ export async function explainOn(
   )
   if (!fused) return { ...found, target: { engine: question.engine, notes } }
   const taps = tapsOf(found.nodes, variant!, question.precision)
-  const shapeOf = await shapesOf(question.onnx)
+  const shapeOf = await shapesOf(question)
   const some = within(taps, shapeOf)
   const look = await attempt('tensors could not be looked at', () =>
     lookAt(question, variants, some, shapeOf, some.length === taps.length),

@@ -44,7 +44,7 @@ export async function mendOn(
   const { onnx } = question
   const { units, inBodies } = variants.candidates()
   const [low, full] = [everywhere(units, 'low'), everywhere(units, 'full')]
-  const shapeOf = await shapesOf(onnx)
+  const shapeOf = await shapesOf(question)
   const nominal = nominalCosts(units, shapeOf)
   const target = 1 - margin
   const { settings } = engineNamed(question.model, question.engine)

@@ -98,10 +98,9 @@ export async function mend(
   variants: Variants,
   { margin, frontier = 0, ...options }: MendOptions,
 ): Promise<Mending> {
-  const { onnx } = question
   const { units, inBodies } = variants.candidates()
   const trials = await Trials.open(question, units, variants, options)
-  const costs = nominalCosts(units, await shapesOf(onnx))
+  const costs = nominalCosts(units, await shapesOf(question))
   const target = 1 - margin
   const point = async (levels: Levels) => pointOf(units, levels, costs, await trials.worst(levels))
   const passes = async (levels: Levels) =>

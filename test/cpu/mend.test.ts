@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
@@ -11,6 +11,7 @@ import { planOf } from '../../src/explain/plan-of.ts'
 import { type Recipe, variantsOf } from '../../src/explain/variants.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
 import type { ReducedRecipe } from '../../src/gate/recipe.ts'
+import { encodeModel, readModel } from '../../src/onnx/model.ts'
 import { mendText } from '../../src/report/mend-text.ts'
 import { repo } from '../helpers/files.ts'
 import { trapQuestion as questionOf } from '../helpers/models.ts'
@@ -143,6 +144,22 @@ test('what passes is left as it is', async () => {
     type: 'passes',
     trials: { run: 2 },
   })
+})
+
+test('axes that the network leaves open cost what they cost for the first scene', async () => {
+  const question = questionOf('reciprocal-head')
+  const model = readModel(question.onnx)
+  const graph = model.graph!
+  graph.valueInfo = []
+  for (const { type } of [...graph.input, ...graph.output])
+    if (type?.value.case === 'tensorType')
+      for (const [axis, dim] of type.value.value.shape!.dim.entries())
+        if (axis !== 1 || dim.value.value !== 3n) dim.value = { case: 'dimParam', value: `axis${axis}` }
+  writeFileSync(question.onnx, Buffer.concat(encodeModel(model)))
+  const costOf = (found: Mending) => ('mended' in found ? found.mended.cost : undefined)
+  const fixed = costOf(await mended('reciprocal-head'))
+  expect(fixed).toBeCloseTo(0.079, 3)
+  expect(costOf(await mend(question, variantsOf(question, {}), { margin }))).toBe(fixed)
 })
 
 test('a tighter tolerance asks for more', async () => {
