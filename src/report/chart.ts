@@ -86,10 +86,13 @@ ${curves.join('\n')}
   }
 }
 
-/** A scale of powers of ten over what is finite, with 1, 2, 5 between where they are few; what is infinite has a line above. */
+/**
+ * A scale of powers of ten over what is above 0 and finite, with 1, 2, 5 between where they are few; what is infinite has a
+ * line above, what is 0 one below.
+ */
 function logarithmic(values: readonly number[]) {
   const finite = values.filter(value => value > 0 && Number.isFinite(value))
-  const infinite = values.includes(Number.POSITIVE_INFINITY)
+  const [infinite, none] = [Number.POSITIVE_INFINITY, 0].map(value => values.includes(value))
   const steps = (power: number) => [1, 2, 5].map(step => step * 10 ** power)
   const [least, most] = [Math.min(...finite, 1e300), Math.max(...finite, 1e-9)]
   const high = Math.ceil(Math.log10(most))
@@ -100,13 +103,15 @@ function logarithmic(values: readonly number[]) {
   const from = all.findLastIndex(tick => tick <= least * (1 + 1e-9))
   const to = all.findIndex(tick => tick >= most * (1 - 1e-9))
   const ticks = all.slice(Math.max(0, from), to === -1 ? undefined : to + 1)
-  const [bottom, end] = [Math.log10(ticks[0]!), Math.log10(ticks.at(-1)!)]
-  const top = end + (infinite ? Math.max(0.3, (end - bottom) / 6) : 0)
+  const [start, end] = [Math.log10(ticks[0]!), Math.log10(ticks.at(-1)!)]
+  const apart = Math.max(0.3, (end - start) / 6)
+  const [bottom, top] = [none ? start - apart : start, infinite ? end + apart : end]
   const height = (power: number) => round(size.top + (inner.height * (top - power)) / (top - bottom || 1))
-  const at = (value: number) => height(Math.min(top, Math.max(bottom, Math.log10(value))))
+  const at = (value: number) => height(value > 0 ? Math.min(top, Math.max(start, Math.log10(value))) : bottom)
   return {
     at,
     ticks: [
+      ...(none ? [{ at: height(bottom), text: '0' }] : []),
       ...ticks.map(tick => ({ at: at(tick), text: figure(Number(tick.toPrecision(3))) })),
       ...(infinite ? [{ at: height(top), text: '∞' }] : []),
     ],

@@ -8,10 +8,13 @@ const drawn = (...ys: number[]) =>
 const heights = (svg: string) =>
   [...svg.matchAll(/<circle class="blue" cx="[\d.]+" cy="([\d.]+)"/g)].map(([, y]) => Number(y))
 
-test('equal factors are equal distances; what is zero lies at the foot', () => {
-  const [one, tenth, hundredth, zero] = heights(drawn(1, 0.1, 0.01, 0)) as [number, number, number, number]
+test('equal factors are equal distances; what is 0 lies below, on a line of its own', () => {
+  const svg = drawn(1, 0.1, 0.01, 0)
+  const [one, tenth, hundredth, zero] = heights(svg) as [number, number, number, number]
   expect(tenth - one).toBeCloseTo(hundredth - tenth, 0)
-  expect(zero).toBeGreaterThanOrEqual(hundredth)
+  expect(zero).toBeGreaterThan(hundredth + 15)
+  expect(svg).toContain(`y="${zero + 4}" text-anchor="end">0</text>`)
+  expect(drawn(1, 0.1)).not.toContain('text-anchor="end">0</text>')
 })
 
 test('what is not finite stands above what is, on a line of its own', () => {
