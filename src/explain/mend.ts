@@ -17,6 +17,8 @@ export interface MendedUnit {
   /** Share of the limit that it uses alone in the format; of a group that was not told apart, together. */
   alone: number
   sharedBy: number
+  /** With more trials the group may be told apart. */
+  uncut?: true
   /** Of what putting everything into FP32 costs. */
   cost: number
 }
@@ -200,6 +202,7 @@ export function chosenOf({ units, found: { groups } }: Survey, levels: Levels, c
         level,
         alone: group.used,
         sharedBy: group.units.length,
+        ...(group.uncut && { uncut: group.uncut }),
         cost: share(costs.more(index, level), costs.all),
       },
     ]

@@ -3,6 +3,8 @@ export interface Group {
   units: readonly number[]
   /** Share of the limit that is used most, with what FP32 uses by itself taken out; errors add up as their squares. */
   used: number
+  /** It was worth cutting, and no trial was left for that. */
+  uncut?: true
 }
 
 /** How far squares of errors add up where a group was cut. */
@@ -50,12 +52,15 @@ export async function sensitivity(
   const groups = [await groupOf(typeof among === 'number' ? [...Array(among).keys()] : among)]
   const splits: Split[] = []
   for (let left = budget - 1; ; ) {
-    const open = groups.filter(({ units, used }) => units.length > 1 && used > negligible)
+    const open = groups.filter(group => group.units.length > 1 && group.used > negligible && worth(group) > 0)
     const next = worthiest(open, worth)
     if (!next) break
     const cuts = cut(next.units)
     left -= cuts.length
-    if (left < 0) break
+    if (left < 0) {
+      for (const group of open) group.uncut = true
+      break
+    }
     const parts: Group[] = []
     for (const units of cuts) parts.push(await groupOf(units))
     const together = Math.hypot(...parts.map(({ used }) => used))
@@ -77,8 +82,8 @@ function worthiest(groups: readonly Group[], worth: (group: Group) => number): G
   for (const group of groups) {
     const its = worth(group)
     // of equals the largest: where everything overflows, cutting large groups finds out most
-    const more = best ? its > best.worth || (its === best.worth && larger(group, best.group)) : its > 0
-    if (more) best = { group, worth: its }
+    if (!best || its > best.worth || (its === best.worth && larger(group, best.group)))
+      best = { group, worth: its }
   }
   return best?.group
 }

@@ -183,13 +183,15 @@ function chosenTable(precision: string, chosen: readonly MendedUnit[]): string[]
 /** What a reader of the table would ask: why it lists fewer nodes than are told, and what a stroke means. */
 function besideText(chosen: readonly MendedUnit[]): string[] {
   const moving = chosen.reduce((sum, { unit, level }) => sum + nodesAt(unit, level).length - 1, 0)
-  const shared = chosen.find(({ sharedBy }) => sharedBy > 1)?.sharedBy
+  const shared = chosen.find(({ uncut }) => uncut) ?? chosen.find(({ sharedBy }) => sharedBy > 1)
   return [
     ...(moving > 0
       ? [`and ${moving} ${moving === 1 ? 'node that moves' : 'nodes that move'} what these write`]
       : []),
-    ...(shared !== undefined
-      ? [`% / ${shared}: of ${shared} neighbours together; more --trials may tell them apart`]
+    ...(shared
+      ? [
+          `% / ${shared.sharedBy}: of ${shared.sharedBy} neighbours together${shared.uncut ? '; more --trials may tell them apart' : ', that cost too little to tell apart'}`,
+        ]
       : []),
   ].map(text => colors.dim(text))
 }

@@ -37,6 +37,14 @@ describe('sensitivity', () => {
     expect(asked.length).toBe(9)
     expect(groups.flatMap(({ units }) => units)).toEqual(Array.from({ length: 64 }, (_, i) => i))
     expect(groups.length).toBe(7)
+    // what more trials would cut: not what is worth nothing, nor a single unit
+    const uncut = groups.filter(group => group.uncut).map(({ units }) => units)
+    expect(uncut.some(units => units.includes(9))).toBe(true)
+    const all = await sensitivity(64, additive(errors, 0), 0, { negligible: 0.01, trials: 60 })
+    expect(all.groups.filter(group => group.uncut)).toEqual([])
+    const worth = ({ units }: Group) => (units.includes(9) ? 1 : 0)
+    const few = await sensitivity(64, additive(errors, 0), 0, { negligible: 0, trials: 12, worth })
+    expect(few.groups.filter(group => group.uncut).map(({ units }) => units.includes(9))).toEqual([true])
   })
 
   test('tells apart what is worth it, and nothing that is worth nothing', async () => {

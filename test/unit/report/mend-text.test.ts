@@ -85,6 +85,9 @@ test('nodes that move what a listed one writes are counted beside it, and a stro
   expect(listed({})).toContain('and 2 nodes that move what these write')
   expect(listed({}).join('\n')).not.toContain('neighbours')
   expect(listed({ sharedBy: 3 })).toContain(
+    '% / 3: of 3 neighbours together, that cost too little to tell apart',
+  )
+  expect(listed({ sharedBy: 3, uncut: true })).toContain(
     '% / 3: of 3 neighbours together; more --trials may tell them apart',
   )
   // of a product that is summed in FP32 nothing else changes
