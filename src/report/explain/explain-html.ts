@@ -75,7 +75,7 @@ function costsHtml(found: Explanation): Html {
   const { precision, sensitivity } = found
   const odd = unequal(sensitivity.splits)
   return html`<section class="costs"><h2 id="costs-title">What a node costs</h2>
-<p class="hint">Of the limit that is used most: the node alone in ${precision}, the rest in FP32; and the other way round.${odd.length > 0 && ` In ${odd.length} of ${sensitivity.splits.length} halvings squared errors did not add up: single figures there are no shares.`}</p>
+<p class="hint">Of the limit that is used most: the node alone in ${precision}, the rest in FP32, without what FP32 uses by itself; and the other way round.${odd.length > 0 && ` In ${odd.length} of ${sensitivity.splits.length} halvings squared errors did not add up: single figures there are no shares.`}</p>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="costs-title"><table>
 <thead><tr><th scope="col">node</th><th scope="col">module or name</th><th scope="col" class="number">alone in ${precision}</th><th scope="col" class="number">alone in FP32</th></tr></thead>
 <tbody>${costRows(found, 12).map(
@@ -92,7 +92,7 @@ function tableHtml({ nodes }: Explanation): Html {
     ...['accumulated', 'largest', 'beyond rounding', 'cost'],
   ]
   return html`<section><h2 id="nodes-title">All nodes</h2>
-<p class="hint">Local: the node alone in the format, from FP32's inputs. ${sums && 'Sums: what summing in FP16 adds to it. '}Accumulated: the network in the format up to it. Both against FP32, as shares of its root mean square. Cost: the node alone in the format, what the output then uses of its limits; "/ 4": four neighbours together.</p>
+<p class="hint">Local: the node alone in the format, from FP32's inputs. ${sums && 'Sums: what summing in FP16 adds to it. '}Accumulated: the network in the format up to it. Both against FP32, as shares of its root mean square. Cost: the node alone in the format, what the output then uses of its limits beyond FP32; "/ 4": four neighbours together.</p>
 <p class="tools"><label class="text"><span>Find</span> <input id="search" type="search" placeholder="name, module, operator, #place"></label> <button type="button" id="blocks">by module</button> <span id="counted" role="status"></span></p>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="nodes-title"><table id="nodes"><thead><tr>${columns.map(name => html`<th scope="col"${name === 'sums' && html` data-sums=""`}><button type="button">${name}</button></th>`)}</tr></thead></table></div></section>`
 }
