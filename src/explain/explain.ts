@@ -31,6 +31,8 @@ export interface Explanation {
   precision: Question['precision']
   engine: string
   scenes: readonly string[]
+  /** How many nodes are in the precision; all of them are looked at where no part is asked for. */
+  inPrecision: number
   /** Tensors are looked at on the CPU, where fp16 and bf16 are emulated. */
   nodes: NodeError[]
   /** What lies between the inputs and the outputs, those that the precision leaves alone too. */
@@ -105,7 +107,8 @@ export async function explain(
   }
   const { run, remembered } = trials
   return {
-    ...{ model: model.name, precision, engine, scenes, nodes, network, inBodies, first: firstFaults(nodes) },
+    ...{ model: model.name, precision, engine, scenes, inPrecision: probe.nodes.length },
+    ...{ nodes, network, inBodies, first: firstFaults(nodes) },
     ...{
       fp32,
       low,

@@ -10,11 +10,12 @@ import { percent, trialsText, worstText } from './trial-line.ts'
 
 /** Where a precision loses, in 80 columns. */
 export function explainText(found: Explanation, top: number): string[] {
-  const { model, precision, engine, scenes, nodes, fp32, low, first } = found
+  const { model, precision, engine, scenes, inPrecision, nodes, fp32, low, first } = found
+  const part = nodes.length < inPrecision ? `, ${nodes.length} of them looked at` : ''
   const labels = new Map(nodes.map(node => [node.id, node]))
   const named = (id: string) => `#${id} ${labels.get(id)!.operator} ${shortened(nameOf(labels.get(id)!), 40)}`
   return [
-    colors.bold(`${model} at ${precision}: ${nodes.length} nodes in ${precision}`),
+    colors.bold(`${model} at ${precision}: ${inPrecision} nodes in ${precision}${part}`),
     colors.dim(
       `scenes ${shortened(scenes.join(', '), 40)}; judged on ${engine}, tensors ${onCpu(precision)}`,
     ),

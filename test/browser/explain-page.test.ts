@@ -30,6 +30,7 @@ const nodes = [
 ]
 const small: Explanation = {
   ...{ model: 'net', precision: 'fp16', engine: 'cpu', scenes: ['a'], inBodies: [], first: {}, broken: [] },
+  inPrecision: nodes.length,
   nodes,
   network: [
     ...nodes.map(({ id, label, module, operator }) => ({

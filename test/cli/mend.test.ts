@@ -538,6 +538,8 @@ describe('explain', () => {
     const alone = (units: { sharedBy: number }[]) => units.filter(({ sharedBy }) => sharedBy === 1)
     for (const unit of alone(part.units)) expect(whole.units).toContainEqual(unit)
     expect(alone(part.units).length).toBeGreaterThan(3)
+    const counts = `${whole.nodes.length} nodes in fp16, ${part.nodes.length} of them looked at\n`
+    expect((await depthgate(['explain', 'net', '--nodes', '^norm$'], folder)).stdout).toContain(counts)
     const refused = (pattern: string) => depthgate(['explain', 'net', '--nodes', pattern], folder)
     expect((await refused('nowhere')).stderr).toMatch(
       /--nodes nowhere: of net\.onnx no node in the format has such a module or name\. There are /,

@@ -109,7 +109,8 @@ export function syntheticExplanation({ encoders, blocks, levels, modules = true 
   const worst = { used: 1.4, scene: 'kitchen', limit: 'depth absRel' }
   return {
     ...{ model: 'made-up', precision: 'fp16', engine: 'cpu', scenes: ['kitchen'] },
-    ...{ nodes, network, inBodies: [], first: {}, broken: [], low: worst, fp32: { ...worst, used: 1e-3 } },
+    ...{ inPrecision: nodes.length, nodes, network, inBodies: [] },
+    ...{ first: {}, broken: [], low: worst, fp32: { ...worst, used: 1e-3 } },
     units: nodes.slice(0, 60).map(({ id, label, operator, module }, i) => ({
       ...{ nodes: [id], label, operator, alone: 0.6 / (i + 1), sharedBy: 1 + (i % 3) },
       ...(module !== undefined && { module }),
