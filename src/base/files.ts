@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { DepthgateError, messageOf } from './errors.ts'
@@ -40,6 +50,18 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
       `${path}: cannot be written (${messageOf(cause)}); what stood there before is unchanged`,
       { cause },
     )
+  }
+}
+
+/** Why nothing can be written into a folder, which need not be there yet. */
+export function folderFault(folder: string): string | undefined {
+  try {
+    if (!statSync(folder).isDirectory()) return `${folder} is no folder`
+    accessSync(folder, constants.W_OK)
+    return undefined
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException
+    return code === 'ENOENT' || code === 'ENOTDIR' ? folderFault(dirname(folder)) : messageOf(thrown)
   }
 }
 

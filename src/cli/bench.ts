@@ -16,6 +16,8 @@ import { benchMarkdown, benchText } from '../report/bench.ts'
 import { fromHere } from '../report/phrase.ts'
 import { showBuilds } from './build-progress.ts'
 import { type Command, countOf, numberOf, parse } from './command.ts'
+import { checkOutput, given } from './output.ts'
+import { configSources } from './sources.ts'
 
 /** Times every engine at every precision beside its error. */
 export const bench: Command = {
@@ -69,6 +71,12 @@ could not be judged.
     checkChoice(values.transfers, transfers, '--transfers')
     for (const precision of values.precision ?? []) checkChoice(precision, precisions, '--precision')
     const config = loadConfig(values.config)
+    if (values.markdown !== undefined)
+      checkOutput(
+        [given('is the PyTorch network', values.pytorch?.replace(/:\w+$/, '')), ...configSources(config)],
+        '--markdown',
+        values.markdown,
+      )
     const names = chosenNames(Object.keys(config.config.models), values.model, '--model', 'bench')
     const timing = {
       seconds: numberOf('--seconds', values.seconds),

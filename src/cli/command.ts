@@ -1,5 +1,3 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
@@ -85,26 +83,4 @@ export function noPositionals(verb: string, positionals: readonly string[], inst
       'usage',
       `depthgate ${verb} takes no ${JSON.stringify(positionals[0])}. ${instead}`,
     )
-}
-
-/** Throws where what is written would take the place of the model that it is made from, or could not be written. */
-export function checkOutput(model: string, flag: string, file: string): void {
-  const path = resolve(file)
-  if (path === resolve(model))
-    throw new DepthgateError('usage', `${flag} ${file}: is the model itself. Choose another name`)
-  const fault = existsSync(path) && statSync(path).isDirectory() ? 'is a folder' : folderFault(dirname(path))
-  if (fault !== undefined)
-    throw new DepthgateError('usage', `${flag} ${file}: cannot be written: ${fault}. Choose another place`)
-}
-
-/** Why nothing can be written into a folder, which need not be there yet. */
-function folderFault(folder: string): string | undefined {
-  try {
-    if (!statSync(folder).isDirectory()) return `${folder} is no folder`
-    accessSync(folder, constants.W_OK)
-    return undefined
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException
-    return code === 'ENOENT' || code === 'ENOTDIR' ? folderFault(dirname(folder)) : messageOf(thrown)
-  }
 }

@@ -12,6 +12,7 @@ import type { MapVerdict } from '../gate/verdict.ts'
 import { countsText, fail, metricsTable, pass, worstText } from '../report/phrase.ts'
 import { comparisonPicture } from '../report/picture.ts'
 import { type Command, numberOf, parse, toleranceOf } from './command.ts'
+import { given, refuseSource } from './output.ts'
 
 const options = {
   min: { type: 'string' },
@@ -70,6 +71,13 @@ function compareFiles(
     throw new DepthgateError(
       'usage',
       `--precision ${values.precision}: is unknown${didYouMean(values.precision, precisions)}`,
+    )
+
+  if (values.picture !== undefined)
+    refuseSource(
+      [given('is what is compared', actualPath, goldenPath), given('is the mask', values.mask)],
+      '--picture',
+      values.picture,
     )
 
   const [actual, golden] = readPair(actualPath, goldenPath)

@@ -16,8 +16,10 @@ import { writeModel } from '../onnx/write.ts'
 import { reduceIo } from '../precision/io.ts'
 import { roundedFormats } from '../precision/round.ts'
 import { fromHere } from '../report/phrase.ts'
-import { type Command, checkOutput, parse } from './command.ts'
+import { type Command, parse } from './command.ts'
 import { doneText, listText } from './convert-text.ts'
+import { checkOutput, type Source } from './output.ts'
+import { anyConfig, configSources, onnxSource } from './sources.ts'
 
 const options = {
   precision: { type: 'string', default: 'fp16' },
@@ -99,14 +101,15 @@ async function convertModel(values: Values, positionals: readonly string[]): Pro
       'usage',
       `--precision ${values.precision}: cannot be made${didYouMean(values.precision, [...roundedFormats, 'int8', 'fp8'])}`,
     )
-  const model = findModel(loadConfig(values.config), values.model!)
+  const config = loadConfig(values.config)
+  const model = findModel(config, values.model!)
+  const out = outOf(values, configSources(config))
   const { onnx, notes } = await variantFor(
     model,
     precision,
     values.emulated ? 'cpu' : 'cuda',
     restOf(values, model, precision),
   )
-  const out = outOf(values, onnx)
   const files = writeModel(out, readModel(onnx), { from: onnx, external: values['external-data'] || 'auto' })
   const bytes = sizeOf(files)
   console.log(
@@ -145,7 +148,7 @@ async function convertFile(values: Values, source: string): Promise<number> {
         ? `--precision ${values.precision}: is calibrated on scenes. Name a model of the config that has goldens: --model NAME`
         : `--precision ${values.precision}: cannot be made here${didYouMean(values.precision, roundedFormats)}`,
     )
-  const out = outOf(values, source)
+  const out = outOf(values, [onnxSource(source), anyConfig])
   if (values['reduce-io'] && values.emulated)
     throw new DepthgateError('usage', '--reduce-io: an emulated model has float32 inputs and outputs')
   const arithmetic = values.emulated ? 'emulated' : 'native'
@@ -168,9 +171,9 @@ async function convertFile(values: Values, source: string): Promise<number> {
   return 0
 }
 
-function outOf({ out }: Values, source: string): string {
+function outOf({ out }: Values, sources: readonly Source[]): string {
   if (out === undefined) throw new DepthgateError('usage', 'depthgate convert needs -o OUT.onnx')
-  checkOutput(source, '-o', out)
+  checkOutput(sources, '-o', out)
   return out
 }
 

@@ -5,14 +5,17 @@ import { explainOn } from '../explain/explain-on.ts'
 import { guideOf } from '../explain/guide.ts'
 import { variantsOf } from '../explain/variants.ts'
 import { chosenRecipe } from '../gate/chosen-recipe.ts'
+import { loadConfig } from '../gate/config.ts'
 import { explainHtml } from '../report/explain/explain-html.ts'
 import { explainText } from '../report/explain-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { showBuilds } from './build-progress.ts'
-import { type Command, checkOutput, countOf, parse, patternOf } from './command.ts'
+import { type Command, countOf, parse, patternOf } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
+import { checkOutput } from './output.ts'
 import { checkEngines, questionOf } from './question.ts'
+import { configSources } from './sources.ts'
 
 /** Says where a precision loses. */
 export const explain: Command = {
@@ -59,7 +62,8 @@ Exit code: 0 told, 2 bad input, 130 stopped.
     const question = questionOf('explain', positionals, values)
     const [budget, top] = [countOf('--trials', values.trials), countOf('--top', values.top)]
     const nodes = values.nodes === undefined ? undefined : patternOf('--nodes', values.nodes)
-    if (values.html !== undefined) checkOutput(question.onnx, '--html', values.html)
+    if (values.html !== undefined)
+      checkOutput(configSources(loadConfig(values.config)), '--html', values.html)
     const { recipe, notes } = chosenRecipe(question.model, question.precision)
     for (const note of notes) console.error(`note: ${note}`)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')

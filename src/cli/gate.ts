@@ -19,7 +19,8 @@ import { type Command, countOf, noPositionals, parse } from './command.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { stopOnSignal } from './interrupt.ts'
 import { keepRun } from './keep-run.ts'
-import { tellReports } from './tell-reports.ts'
+import { configSources } from './sources.ts'
+import { refuseReports, tellReports } from './tell-reports.ts'
 
 const options = {
   model: { type: 'string', multiple: true },
@@ -69,6 +70,7 @@ is saved and reported as partial. Pictures of failures go to .depthgate/failures
     noPositionals('gate', positionals, 'To choose, use --model, --scene, --precision, --engine, --grep')
     const requests = reportRequests(values.report)
     const config = loadConfig(values.config)
+    refuseReports(requests, configSources(config))
     const filter = filterOf(values)
     const plan = planGate(config, filter)
     return values['dry-run'] ? showPlan(plan, values.json) : runPlan(config, plan, filter, values, requests)

@@ -12,6 +12,7 @@ import { chosenUnit, planOf } from '../explain/plan-of.ts'
 import { staysOf } from '../explain/stays.ts'
 import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
+import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
@@ -20,9 +21,11 @@ import { frontierChart, mendText, tf32Hint } from '../report/mend-text.ts'
 import { fromHere } from '../report/phrase.ts'
 import { trialLine } from '../report/trial-line.ts'
 import { showBuilds } from './build-progress.ts'
-import { type Command, checkOutput, countOf, numberOf, parse } from './command.ts'
+import { type Command, countOf, numberOf, parse } from './command.ts'
 import { stopOnSignal, unlessStopped } from './interrupt.ts'
+import { checkOutput } from './output.ts'
 import { checkEngines, questionOf } from './question.ts'
+import { configSources, modelSources } from './sources.ts'
 import { unwrittenOf, unwrittenText } from './unwritten.ts'
 
 const options = {
@@ -85,7 +88,8 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     if (values.frontier !== undefined && !values.frontier.endsWith('.svg'))
       throw new DepthgateError('usage', `--frontier ${values.frontier}: is a picture; end its name in .svg`)
     const planFile = planFileOf(question, values.plan)
-    refuseLoss(question.onnx, planFile, values)
+    refuseLoss(loadConfig(values.config), planFile, values)
+    refuseOtherPlan(question, planFile)
     const { recipe, notes } = recipeBelowPlan(question.model, question.precision)
     for (const note of notes) console.error(`note: ${fromHere(note)}`)
     if ('calibrator' in recipe)
@@ -207,12 +211,15 @@ function foreignText(tool: string, { text, untold }: Foreign): string {
   return `\n${lines.join('\n')}`
 }
 
+function planFileOf({ model }: Question, path: string | undefined): string {
+  return path === undefined ? join(model.root, 'precision-plan.json') : resolve(path)
+}
+
 /** A plan of something else is not written over. */
-function planFileOf({ model, precision }: Question, path: string | undefined): string {
-  const file = path === undefined ? join(model.root, 'precision-plan.json') : resolve(path)
-  if (!existsSync(file)) return file
+function refuseOtherPlan({ model, precision }: Question, file: string): void {
+  if (!existsSync(file)) return
   const old = planIn(file, precision)
-  if (old.model === model.name) return file
+  if (old.model === model.name) return
   throw new DepthgateError('usage', `${file}: is the plan of ${old.model}. Name another with --plan`)
 }
 
@@ -230,7 +237,7 @@ function planIn(file: string, precision: Question['precision']): PrecisionPlan {
 }
 
 /** Hours of a search are not to end in the loss of what it was made from, or of one result under another. */
-function refuseLoss(onnx: string, planFile: string, { out, frontier }: Values): void {
+function refuseLoss(config: LoadedConfig, planFile: string, { out, frontier }: Values): void {
   const files = {
     '--plan': planFile,
     ...(out !== undefined && { '-o': out }),
@@ -241,7 +248,7 @@ function refuseLoss(onnx: string, planFile: string, { out, frontier }: Values): 
   }
   const taken = new Map<string, string>()
   for (const [flag, file] of Object.entries(files)) {
-    checkOutput(onnx, flag, file)
+    checkOutput(flag === '--plan' ? modelSources(config) : configSources(config), flag, file)
     const other = taken.get(resolve(file))
     if (other !== undefined)
       throw new DepthgateError('usage', `${flag} ${file}: is that of ${other} too. Choose another name`)

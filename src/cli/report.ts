@@ -4,7 +4,8 @@ import { readRun } from '../gate/run-store.ts'
 import { reportRequests, writeReports } from '../report/reports.ts'
 import { type Command, parse } from './command.ts'
 import { exitCodeOf } from './exit-code.ts'
-import { tellReports } from './tell-reports.ts'
+import { configSources, runSource } from './sources.ts'
+import { refuseReports, tellReports } from './tell-reports.ts'
 
 /** Makes reports from a saved run. */
 export const report: Command = {
@@ -34,6 +35,7 @@ Exit code: that of the run, 0, 1 or 2; 2 where a report cannot be written.
     const requests = reportRequests(values.report)
     const { run, folder } = readRun(path)
     const config = configFor(values.config)
+    refuseReports(requests, [runSource({ run, folder }), ...(config ? configSources(config) : [])])
     const written = writeReports({ run, folder, ...(config && { config }) }, requests)
     tellReports(written, line => console.log(line))
     return written.problems.length > 0 ? 2 : exitCodeOf(run)

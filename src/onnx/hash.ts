@@ -34,6 +34,11 @@ export function stampOf(onnx: string): string {
   return stampsOf([onnx, ...look(onnx).external])
 }
 
+/** The files that hold a model's external data. */
+export function externalFiles(onnx: string): readonly string[] {
+  return look(onnx).external
+}
+
 function look(onnx: string): { stamp: string; external: string[] } {
   const stamp = stampsOf([onnx])
   let model = known.get(onnx)

@@ -180,21 +180,19 @@ describe('mend', () => {
     [['net', '--precision', 'fp61'], /"fp61" is unknown; did you mean "fp16"/],
     [['net', '--within', 'absRel'], /--within absRel: write NAME=LIMIT/],
     [['net', '--within', 'absrel=1'], /--within: [\s\S]*"absrel" is unknown here; did you mean "absRel"/],
-    [['net', '-o', 'net.onnx'], /-o net\.onnx: is the model itself\. Choose another name/],
     [
       ['net', '--plan', 'f.json', '--frontier', 'f.svg'],
       /the figures of --frontier f\.json: is that of --plan too/,
     ],
-    [
-      ['net', '--plan', 'depthgate.config.json'],
-      /fit its schema[\s\S]*not written over: name another with --plan/,
-    ],
+    [['net', '--plan', 'other.json'], /fit its schema[\s\S]*not written over: name another with --plan/],
     [['net', '--margin', '1'], /--margin 1: give a share from 0 to below 1/],
     [['net', '--scene', 'slope'], /"slope" is unknown; did you mean "slopes"/],
     [['ent'], /has no model "ent"; did you mean "net"/],
     [[], /takes one model of the config, got 0/],
   ])('%j is refused', async (args, says) => {
-    const found = await depthgate(['mend', ...args], project('benign'))
+    const folder = project('benign')
+    writeFileSync(join(folder, 'other.json'), '{}')
+    const found = await depthgate(['mend', ...args], folder)
     expect(found.code).toBe(2)
     expect(found.stderr).toMatch(says)
   })

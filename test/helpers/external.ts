@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
+import { placeOutside } from '../../src/onnx/external.ts'
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
@@ -11,6 +12,8 @@ import {
   TensorProto_DataType,
   TensorProtoSchema,
 } from '../../src/onnx/gen/onnx_pb.ts'
+import { encodeModel, readModel } from '../../src/onnx/model.ts'
+import { tensorBytes } from '../../src/onnx/tensors.ts'
 import { graphOf, modelOf, nodeOf } from './graph.ts'
 
 /** A float32 tensor whose data are said to be elsewhere. */
@@ -59,4 +62,14 @@ export function writeNumbers(folder: string, name: string, count: number): Float
   const values = Float32Array.from({ length: count }, (_, i) => i + 1)
   writeFileSync(join(folder, name), new Uint8Array(values.buffer))
   return values
+}
+
+/** Puts the first weight of a model into a file beside it. */
+export function weightsBeside(onnx: string, location: string): void {
+  const model = readModel(onnx)
+  const [tensor] = model.graph!.initializer
+  const weights = tensorBytes(tensor!, onnx)
+  writeFileSync(join(dirname(onnx), location), weights)
+  placeOutside(tensor!, { location, offset: 0, length: weights.length })
+  writeFileSync(onnx, Buffer.concat(encodeModel(model)))
 }

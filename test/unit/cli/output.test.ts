@@ -1,16 +1,19 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { checkOutput } from '../../../src/cli/command.ts'
+import { checkOutput, given } from '../../../src/cli/output.ts'
 import { temporaryFolder } from '../../helpers/files.ts'
 
 test('an output is refused where hours of work could not be written', () => {
   const folder = temporaryFolder()
   const model = join(folder, 'net.onnx')
   writeFileSync(model, '')
+  symlinkSync(model, join(folder, 'link.onnx'))
   mkdirSync(join(folder, 'out'))
-  const faultOf = (file: string) => () => checkOutput(model, '-o', join(folder, file))
+  const sources = [given('is the mask', undefined), given('is the model itself', model)]
+  const faultOf = (file: string) => () => checkOutput(sources, '-o', join(folder, file))
   expect(faultOf('net.onnx')).toThrow('is the model itself')
+  expect(faultOf('link.onnx')).toThrow('is the model itself')
   expect(faultOf('out')).toThrow('cannot be written: is a folder')
   expect(faultOf('net.onnx/deep/mended.onnx')).toThrow(
     `cannot be written: ${model} is no folder. Choose another`,
