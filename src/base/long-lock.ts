@@ -1,4 +1,5 @@
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -53,17 +54,26 @@ function take(file: string, mine: string): boolean {
   try {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(draft, mine)
-    linkSync(draft, file)
-    return true
+    return linked(draft, file)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw new DepthgateError(
       'write',
       `${file}: cannot be made (${messageOf(cause)}). Check the folder and its permissions`,
       { cause },
     )
   } finally {
-    rmSync(draft, { force: true })
+    if (existsSync(draft)) rmSync(draft, { force: true })
+  }
+}
+
+/** Whether the name was free. */
+function linked(draft: string, file: string): boolean {
+  try {
+    linkSync(draft, file)
+    return true
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw cause
   }
 }
 

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { DepthgateError, messageOf } from '../base/errors.ts'
 import { honestLine, withNumbers } from '../base/json.ts'
 import type { Trial } from './evaluator.ts'
 
@@ -30,9 +31,17 @@ export class Ledger<Entry = Trial> {
 
   set(key: string, trial: Entry): void {
     this.#known.set(key, trial)
-    mkdirSync(dirname(this.#file), { recursive: true })
-    // begins with a new line: what a killed run left half-written stays a line of its own
-    appendFileSync(this.#file, `\n${honestLine({ key, trial })}`)
+    try {
+      mkdirSync(dirname(this.#file), { recursive: true })
+      // begins with a new line: what a killed run left half-written stays a line of its own
+      appendFileSync(this.#file, `\n${honestLine({ key, trial })}`)
+    } catch (cause) {
+      throw new DepthgateError(
+        'write',
+        `${this.#file}: cannot be written (${messageOf(cause)}). What was tried is kept there: make room or check permissions; the same command goes on from there`,
+        { cause },
+      )
+    }
   }
 }
 

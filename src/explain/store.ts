@@ -15,6 +15,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { folderFault } from '../base/files.ts'
 import { isRunning } from '../base/processes.ts'
 import { externalFile, placeOutside, type Range, stampOf } from '../onnx/external.ts'
 import { type ModelProto, type TensorProto, TensorProtoSchema } from '../onnx/gen/onnx_pb.ts'
@@ -33,7 +34,7 @@ const silence = 24 * 3600 * 1000
 /** Those of this process; they go with it. */
 const folders: string[] = []
 process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders) if (existsSync(folder)) rmSync(folder, { recursive: true, force: true })
 })
 
 /**
@@ -51,6 +52,12 @@ export class TrialStore {
 
   /** @param parent of all such folders */
   constructor(parent: string) {
+    const fault = folderFault(parent)
+    if (fault !== undefined)
+      throw new DepthgateError(
+        'write',
+        `${parent}: cannot be written: ${fault}. Networks that are tried, and what they came to, are kept there: make it writable, or work on a copy of the project`,
+      )
     sweep(parent)
     this.#folder = join(parent, `trial-${process.pid}-${folders.length}-${hostname()}`)
     folders.push(this.#folder)

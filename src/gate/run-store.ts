@@ -107,7 +107,7 @@ function remove(folder: string): void {
 
 /** Tidies what a gate that was killed left: a run that was to be replaced comes back, a half-saved one goes. */
 function removeKilled(parent: string): void {
-  if (!statSync(parent, { throwIfNoEntry: false })?.isDirectory()) return
+  if (!existsSync(parent) || !statSync(parent).isDirectory()) return
   for (const entry of readdirSync(parent)) {
     const [, target, what, pid] = /^\.(.+)\.(run|old)-(\d+)$/.exec(entry) ?? []
     if (target === undefined || isRunning(Number(pid))) continue

@@ -121,6 +121,33 @@ describe.concurrent('a disk that is full', () => {
 })
 
 describe.concurrent('a folder that cannot be written', () => {
+  test.each(['mend', 'explain'])('is named by %s before anything is tried', async verb => {
+    const folder = tinyProject()
+    writeFileSync(join(folder, '.depthgate'), '')
+    const { code, stdout, stderr } = await depthgate([verb, 'tiny'], folder)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(
+      /^depthgate: \.depthgate\/mend: cannot be written: \.depthgate is no folder\. Networks .*: make it writable.*\n$/,
+    )
+  })
+
+  test('is a note of a gate, unless --save names it', async () => {
+    const folder = tinyProject()
+    writeFileSync(join(folder, '.depthgate'), '')
+    const { code, stdout, stderr } = await depthgate(['gate'], folder)
+    expect(stdout).toContain('2 passed, 0 failed')
+    expect(stderr).toMatch(/^note: .*the run cannot be saved/m)
+    expect(stderr).not.toMatch(/\n\s+at /)
+    expect(code).toBe(0)
+    const named = await depthgate(['gate', '--save', '.depthgate/run'], folder)
+    expect(named).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'depthgate: --save .depthgate/run: cannot be written: .depthgate is no folder. Choose another place\n',
+    })
+  })
+
   // root may write everywhere, so root's test is someone else's
   const user = process.getuid?.() === 0 ? { uid: 65534 } : {}
   const readable = () => {

@@ -140,8 +140,9 @@ test('a second store of one process leaves the first alone', async () => {
 test('a folder that cannot be written to is named', async () => {
   const onnx = source(false)
   const file = join(temporaryFolder(), 'file')
-  writeFileSync(file, '')
   const store = new TrialStore(join(file, 'mend'))
+  writeFileSync(file, '')
+  expect(() => new TrialStore(join(file, 'mend'))).toThrow(/mend: cannot be written: .*file is no folder/)
   const made = makeReduced(onnx, 'fp16', 'emulated', {}, store.round)
   await expect(made).rejects.toThrow(/trial-weights.0: cannot be written/)
 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DepthgateError } from '../../base/errors.ts'
 import { sha256, sha256File, stableJson, writeWhole } from '../../base/files.ts'
@@ -53,7 +53,6 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
   const fault = failed.get(attempt)
   if (fault) throw fault
 
-  mkdirSync(dirname(path), { recursive: true })
   const started = performance.now()
   const tell = (state: 'waiting' | 'failed', phase: string) =>
     builds.emit('progress', {

@@ -52,3 +52,11 @@ test('work that fails gives the lock back', async () => {
   await expect(withLongLock(lock, async () => Promise.reject(new Error('no')))).rejects.toThrow('no')
   expect(existsSync(lock)).toBe(false)
 })
+
+test('a lock that cannot be made is named', async () => {
+  const file = join(temporaryFolder(), 'taken')
+  writeFileSync(file, '')
+  await expect(withLongLock(join(file, 'lock'), async () => 'done')).rejects.toThrow(
+    /taken.lock: cannot be made .*Check the folder and its permissions/,
+  )
+})

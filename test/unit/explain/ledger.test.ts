@@ -31,3 +31,10 @@ test('a line that a kill cut off is lost, and nothing else: neither before nor a
   appendFileSync(file, '\nnonsense')
   expect(new Ledger(file).size).toBe(2)
 })
+
+test('a file that cannot be written is named, with the way out', () => {
+  const folder = temporaryFolder()
+  const ledger = new Ledger(join(folder, 'taken/ledger.jsonl'))
+  writeFileSync(join(folder, 'taken'), '')
+  expect(() => ledger.set('one', trial(1))).toThrow(/ledger\.jsonl: cannot be written \(.*make room/)
+})
