@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson } from '../base/json.ts'
+import { shellWord } from '../base/shell.ts'
 import type { Question } from '../explain/evaluator.ts'
 import { type Foreign, modelOptArguments, trtexecArguments } from '../explain/foreign.ts'
 import { guideOf } from '../explain/guide.ts'
@@ -133,7 +134,7 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
     if (found.type === 'unconfirmed') keepFrontier(question, found, margin, values)
     if (found.type === 'passes' && values.out !== undefined)
       sayer(values)(
-        `ONNX by the recipe as it is: depthgate convert --model ${model.name} --precision ${precision} -o ${values.out}`,
+        `ONNX by the recipe as it is: depthgate convert --model ${model.name} --precision ${precision} -o ${shellWord(values.out)}`,
       )
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },

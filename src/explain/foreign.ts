@@ -1,3 +1,4 @@
+import { shellWord } from '../base/shell.ts'
 import type { PlannedNode, PrecisionPlan } from '../gate/precision-plan.ts'
 
 /** A plan in the words of another tool, and the nodes that it cannot be told by name. */
@@ -17,7 +18,7 @@ export function trtexecArguments(plan: PrecisionPlan): Foreign {
   const rest = 'rest' in plan.recipe && plan.recipe.rest !== 'fp32' ? ` --${plan.recipe.rest}` : ''
   return {
     ...(told.length > 0 && {
-      text: `--${plan.precision}${rest} --precisionConstraints=obey --layerPrecisions=${layers}`,
+      text: `--${plan.precision}${rest} --precisionConstraints=obey ${shellWord(`--layerPrecisions=${layers}`)}`,
     }),
     untold,
   }
@@ -25,14 +26,14 @@ export function trtexecArguments(plan: PrecisionPlan): Foreign {
 
 /** A plan as arguments of NVIDIA ModelOpt's AutoCast: regular expressions over names of nodes. */
 export function modelOptArguments(plan: PrecisionPlan): Foreign {
-  const { told, untold } = namedNodes(plan, name => !name.includes("'"))
-  const patterns = told.map(({ name }) => `'^${name!.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$'`)
+  const { told, untold } = namedNodes(plan)
+  const patterns = told.map(({ name }) => shellWord(`^${name!.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`))
   return { ...(told.length > 0 && { text: `--nodes_to_exclude ${patterns.join(' ')}` }), untold }
 }
 
 function namedNodes(
   { nodes }: PrecisionPlan,
-  fits: (name: string) => boolean,
+  fits: (name: string) => boolean = () => true,
 ): { told: PlannedNode[]; untold: PlannedNode[] } {
   const canBeTold = ({ name }: PlannedNode) => name !== undefined && fits(name)
   return { told: nodes.filter(canBeTold), untold: nodes.filter(node => !canBeTold(node)) }

@@ -1,6 +1,7 @@
 import { join, relative, resolve } from 'node:path'
 import { messageOf } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
+import { shellWord } from '../base/shell.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
 import { encodeNpy } from '../depth/npy.ts'
 import { encodeImage } from '../depth/png.ts'
@@ -79,13 +80,9 @@ function compareCommand(
     range.max === undefined ? '' : ` --max ${range.max}`,
     limits.length === 0 ? '' : ` --tolerance ${limits.join(',')}`,
   ]
-  return `npx depthgate compare ${quoted(actual)} ${quoted(golden)}${flags.join('')}`
+  return `npx depthgate compare ${shellWord(actual)} ${shellWord(golden)}${flags.join('')}`
 }
 
 function shown(path: string): string {
   return relative(process.cwd(), path) || path
-}
-
-function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }

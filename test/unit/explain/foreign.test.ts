@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { modelOptArguments, trtexecArguments } from '../../../src/explain/foreign.ts'
 import type { PrecisionPlan } from '../../../src/gate/precision-plan.ts'
@@ -24,8 +25,8 @@ test('trtexec gets layers by name; what it would split or has no name is listed'
 
 test('ModelOpt gets regular expressions that match the name alone', () => {
   const { text, untold } = modelOptArguments(plan)
-  expect(text).toBe("--nodes_to_exclude '^/a\\.b/Pow$' '^x,y$'")
-  expect(untold.length).toBe(2)
+  expect(text).toBe("--nodes_to_exclude '^/a\\.b/Pow$' '^x,y$' '^it'\\''s$'")
+  expect(untold.length).toBe(1)
 })
 
 test('and of int8 with its rest in fp16, which of them are fp16', () => {
@@ -33,4 +34,21 @@ test('and of int8 with its rest in fp16, which of them are fp16', () => {
   expect(trtexecArguments({ precision: 'int8', recipe: { rest: 'fp16' }, nodes } as PrecisionPlan).text).toBe(
     '--int8 --fp16 --precisionConstraints=obey --layerPrecisions=a:fp32,b:fp16,c:fp32',
   )
+})
+
+test('a shell reads both as they are meant, whatever characters names have', () => {
+  const names = ['add$1(x)&y', 'model/sub;model/x', '`date`', 'a|b>c', '#12', '\\d']
+  const odd = { ...plan, nodes: names.map(node) } as PrecisionPlan
+  const read = (text: string) =>
+    execFileSync('sh', ['-c', `printf '%s\\n' ${text}`], { encoding: 'utf8' })
+      .trimEnd()
+      .split('\n')
+  expect(read(trtexecArguments(odd).text!)).toEqual([
+    '--fp16',
+    '--precisionConstraints=obey',
+    `--layerPrecisions=${names.map(name => `${name}:fp32`).join(',')}`,
+  ])
+  const [flag, ...patterns] = read(modelOptArguments({ ...odd, nodes: [...odd.nodes, node("it's")] }).text!)
+  expect(flag).toBe('--nodes_to_exclude')
+  for (const [at, name] of [...names, "it's"].entries()) expect(name).toMatch(new RegExp(patterns[at]!))
 })
