@@ -69,11 +69,11 @@ export function toleranceOf(pairs: readonly string[], flag = '--tolerance'): Tol
   return checkedTolerance(tolerance, flag)
 }
 
-/** A whole number from 1 given on the command line, or an error that names the flag. */
-export function countOf(flag: string, text: string): number {
+/** A whole number given on the command line, or an error that names the flag. */
+export function countOf(flag: string, text: string, least = 1): number {
   const count = numberOf(flag, text)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new DepthgateError('usage', `${flag} ${text}: give a whole number from 1`)
+  if (Number.isInteger(count) && count >= least) return count
+  throw new DepthgateError('usage', `${flag} ${text}: give a whole number from ${least}`)
 }
 
 /** Throws where a verb that takes no names was given one. */

@@ -15,7 +15,7 @@ import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { engineNamed } from '../gate/engines.ts'
-import { type PrecisionPlan, planRecipe, readPlan } from '../gate/precision-plan.ts'
+import { type PrecisionPlan, planRecipe, readAnyPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
 import { bodiesText } from '../report/explain-text.ts'
 import { frontierChart, mendText, tf32Hint } from '../report/mend-text.ts'
@@ -45,6 +45,9 @@ const options = {
   json: { type: 'boolean', default: false },
   config: { type: 'string' },
 } as const
+
+/** Both ends, a cut into four, and three sets are the least that a search takes. */
+const leastTrials = 10
 
 type Values = ReturnType<typeof parse<typeof options>>['values']
 
@@ -90,8 +93,8 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       throw new DepthgateError('usage', `--frontier ${values.frontier}: is a picture; end its name in .svg`)
     const planFile = planFileOf(question, values.plan)
     refuseLoss(loadConfig(values.config), planFile, values)
-    refuseOtherPlan(question, planFile)
     const { recipe, notes } = recipeBelowPlan(question.model, question.precision)
+    refuseOtherPlan(question, planFile)
     for (const note of notes) console.error(`note: ${fromHere(note)}`)
     if ('calibrator' in recipe)
       throw new DepthgateError(
@@ -108,7 +111,7 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       margin,
       onTrial: line.trial,
       onBuild: line.build,
-      ...(values.trials !== undefined && { limit: trialsOf(values.trials) }),
+      ...(values.trials !== undefined && { limit: countOf('--trials', values.trials, leastTrials) }),
       ...(values.frontier !== undefined && { frontier: guide ? 6 : 9 }),
     }
     if (guide && values.frontier !== undefined)
@@ -138,13 +141,6 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
       )
     return found.type === 'hopeless' || found.type === 'unconfirmed' ? 1 : 0
   },
-}
-
-/** Both ends, a cut into four, and three sets are the least that a search takes. */
-function trialsOf(text: string): number {
-  const count = countOf('--trials', text)
-  if (count >= 10) return count
-  throw new DepthgateError('usage', `--trials ${text}: a search takes 10 at least`)
 }
 
 /** Writes what was asked for, and tells where it is. */
@@ -219,14 +215,17 @@ function planFileOf({ model }: Question, path: string | undefined): string {
 /** A plan of something else is not written over. */
 function refuseOtherPlan({ model, precision }: Question, file: string): void {
   if (!existsSync(file)) return
-  const old = planIn(file, precision)
-  if (old.model === model.name) return
-  throw new DepthgateError('usage', `${file}: is the plan of ${old.model}. Name another with --plan`)
+  const old = planIn(file)
+  if (old.model === model.name && old.precision === precision) return
+  throw new DepthgateError(
+    'usage',
+    `${file}: is the ${old.precision} plan of ${old.model}. Name another with --plan`,
+  )
 }
 
-function planIn(file: string, precision: Question['precision']): PrecisionPlan {
+function planIn(file: string): PrecisionPlan {
   try {
-    return readPlan(file, precision)
+    return readAnyPlan(file)
   } catch (thrown) {
     if (!(thrown instanceof DepthgateError)) throw thrown
     throw new DepthgateError(
@@ -238,9 +237,9 @@ function planIn(file: string, precision: Question['precision']): PrecisionPlan {
 }
 
 /** Hours of a search are not to end in the loss of what it was made from, or of one result under another. */
-function refuseLoss(config: LoadedConfig, planFile: string, { out, frontier }: Values): void {
+function refuseLoss(config: LoadedConfig, planFile: string, { plan, out, frontier }: Values): void {
   const files = {
-    '--plan': planFile,
+    '--plan': plan ?? planFile,
     ...(out !== undefined && { '-o': out }),
     ...(frontier !== undefined && {
       '--frontier': frontier,

@@ -64,8 +64,18 @@ export interface PrecisionPlan {
   nodes: PlannedNode[]
 }
 
-/** Reads a plan and checks that it is one, of this precision. */
+/** Reads the plan that a config names for a precision. */
 export function readPlan(file: string, precision: PrecisionPlan['precision']): PrecisionPlan {
+  const plan = readAnyPlan(file)
+  if (plan.precision === precision) return plan
+  throw new DepthgateError(
+    'precision',
+    `${file}: is a plan for ${plan.precision}, the config names it for ${precision}`,
+  )
+}
+
+/** Reads a plan of whatever precision and checks that it is one. */
+export function readAnyPlan(file: string): PrecisionPlan {
   const text = Buffer.from(
     readSource(file, 'precision', 'Make it with `depthgate mend`, or correct the recipe in the config'),
   ).toString('utf8')
@@ -77,14 +87,9 @@ export function readPlan(file: string, precision: PrecisionPlan['precision']): P
       `${file}: has schemaVersion ${JSON.stringify(version)}, this depthgate reads ${planVersion}. Update depthgate, or make the plan again with \`depthgate mend\``,
     )
   const plan = validated<PrecisionPlan>(precisionPlanSchema, data, file, 'precision')
-  if (plan.precision !== precision)
-    throw new DepthgateError(
-      'precision',
-      `${file}: is a plan for ${plan.precision}, the config names it for ${precision}`,
-    )
   // the schema of plans leaves open what a recipe is: each precision has keys of its own
   const recipe = validated<PrecisionPlan['recipe']>(
-    recipeSchemas[precision],
+    recipeSchemas[plan.precision],
     plan.recipe,
     `${file}: recipe`,
     'precision',

@@ -184,6 +184,10 @@ describe('mend', () => {
       ['net', '--plan', 'f.json', '--frontier', 'f.svg'],
       /the figures of --frontier f\.json: is that of --plan too/,
     ],
+    [
+      ['net', '--plan', '.'],
+      /^depthgate: --plan \.: cannot be written: is a folder\. Choose another place\n$/,
+    ],
     [['net', '--plan', 'other.json'], /fit its schema[\s\S]*not written over: name another with --plan/],
     [['net', '--margin', '1'], /--margin 1: give a share from 0 to below 1/],
     [['net', '--scene', 'slope'], /"slope" is unknown; did you mean "slopes"/],
@@ -212,12 +216,17 @@ describe('mend', () => {
     expect(JSON.parse((await mend('--json')).stdout).unwritten.what).toHaveLength(2)
   })
 
-  test('a plan of another model is not written over', async () => {
+  test('a plan of another model, or precision, is not written over', async () => {
     const folder = project('reciprocal-head')
     expect((await depthgate(['mend', 'net'], folder)).code).toBe(0)
     writeConfig(folder, { models: { other: { onnx: 'net.onnx', golden: 'golden' } } })
     const found = await depthgate(['mend', 'other'], folder)
-    expect(found.stderr).toMatch(/precision-plan\.json: is the plan of net\. Name another with --plan/)
+    expect(found.stderr).toMatch(/precision-plan\.json: is the fp16 plan of net\. Name another with --plan/)
+    config(folder)
+    const args = ['mend', 'net', '--precision', 'bf16', '--plan', 'precision-plan.json']
+    expect((await depthgate(args, folder)).stderr).toBe(
+      'depthgate: precision-plan.json: is the fp16 plan of net. Name another with --plan\n',
+    )
   })
 
   test.each([
@@ -436,8 +445,8 @@ server.serve({"hello": hello, "build": build})
     ['mend', ['--engine', 'trt', '--guide', 'wid'], /not run on an engine "wid"; did you mean "wide"/],
     ['explain', ['--trials', '0'], /--trials 0: give a whole number from 1/],
     ['explain', ['--trials', 'many'], /--trials many: is not a number/],
-    ['mend', ['--trials', '1.5'], /--trials 1\.5: give a whole number from 1/],
-    ['mend', ['--trials', '9'], /--trials 9: a search takes 10 at least/],
+    ['mend', ['--trials', '0'], /--trials 0: give a whole number from 10/],
+    ['mend', ['--trials', '9'], /--trials 9: give a whole number from 10/],
   ] as const)('%s %j is refused', async (verb, args, says) => {
     const folder = project('benign')
     writeConfig(folder, {
