@@ -69,7 +69,8 @@ fp16 and bf16 are emulated. The cost is what bytes and operations come to on a n
                     what is found is confirmed on TensorRT in at most 3 builds, besides those of the precision and of FP32
   --guide NAME      the engine of the config that guides; by default emulation on the CPU. The engine itself: without a guide
   --trials N        networks that the search may try, at most (160); 10 or more. With few the answer costs more
-  --plan FILE       what was found, for recipes: { fp16: 'precision-plan.json' } in the config (precision-plan.json beside it)
+  --plan FILE       what was found, for recipes: { fp16: 'precision-plan.json' } in the config (the file that this
+                    names there; else precision-plan.json beside it)
   -o, --out FILE    the ONNX in the format, with those nodes in FP32
   --frontier FILE   error against cost from all in the format to all in FP32: a picture (.svg), and beside it .json. On
                     TensorRT at 6 points, 4 of which are builds more
@@ -161,9 +162,11 @@ async function keep(
     writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
   }
   writeWhole(planFile, `${honestJson(plan)}\n`)
-  say(
-    `\nplan: ${fromHere(planFile)}; in the config: recipes: { ${precision}: '${relative(model.root, planFile)}' }`,
-  )
+  const told =
+    planFile === namedPlan(question)
+      ? ', as the config says'
+      : `; in the config: recipes: { ${precision}: '${relative(model.root, planFile)}' }`
+  say(`\nplan: ${fromHere(planFile)}${told}`)
   if (values.out !== undefined) say(`ONNX: ${fromHere(values.out)}`)
   for (const line of tf32Hint(engineNamed(model, question.engine).settings, found.mended)) say(line)
   keepFrontier(question, found, margin, values)
@@ -208,8 +211,16 @@ function foreignText(tool: string, { text, untold }: Foreign): string {
   return `\n${lines.join('\n')}`
 }
 
-function planFileOf({ model }: Question, path: string | undefined): string {
-  return path === undefined ? join(model.root, 'precision-plan.json') : resolve(path)
+function planFileOf(question: Question, path: string | undefined): string {
+  return path === undefined
+    ? (namedPlan(question) ?? join(question.model.root, 'precision-plan.json'))
+    : resolve(path)
+}
+
+/** The plan that the config names for the precision. */
+function namedPlan({ model: { config, root }, precision }: Question): string | undefined {
+  const own = config.recipes?.[precision]
+  return typeof own === 'string' ? resolve(root, own) : undefined
 }
 
 /** A plan of something else is not written over. */

@@ -7,8 +7,9 @@ import { usesOnnx } from '../engines/command/placeholders.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import type { Question } from '../explain/evaluator.ts'
 import type { MadeFormat } from '../explain/variants.ts'
-import { findModel, loadConfig, onnxByPrecision, sceneNames } from '../gate/config.ts'
+import { findModel, loadConfig, type Model, onnxByPrecision, sceneNames } from '../gate/config.ts'
 import { engineNamed } from '../gate/engines.ts'
+import { appliesTo, type LimitName, limitNames, type Tolerance } from '../gate/tolerance.ts'
 import { quantizedFormats } from '../precision/quantized-weight.ts'
 import { roundedFormats } from '../precision/round.ts'
 import { toleranceOf } from './command.ts'
@@ -57,8 +58,21 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
   for (const scene of scenes) checkChoice(scene, known, `--scene of ${name}`)
   return {
     ...{ model, onnx, precision, scenes, engine: engine.name },
-    ...(asked.within && { tolerance: toleranceOf(asked.within, '--within') }),
+    ...(asked.within && { tolerance: limitsOf(model, asked.within) }),
   }
+}
+
+/** Limits over the config's. One that no output has would hold nothing. */
+function limitsOf({ name, golden }: Model, within: readonly string[]): Tolerance {
+  const tolerance = toleranceOf(within, '--within')
+  const kinds = Object.values(golden.manifest.outputs).map(({ kind }) => kind)
+  const held = limitNames.filter(limit => kinds.some(kind => appliesTo(limit, kind)))
+  const idle = Object.keys(tolerance).find(limit => !held.includes(limit as LimitName))
+  if (idle === undefined) return tolerance
+  throw new DepthgateError(
+    'usage',
+    `--within ${idle}: no output of ${name} has that limit. There are: ${held.join(', ')}`,
+  )
 }
 
 /** Throws where an engine of a question cannot work on this machine: told before hours go into what guides it. */

@@ -122,11 +122,11 @@ describe('mend', () => {
   })
 
   test('a plan that the config names and that is yet to be made is made', async () => {
-    const folder = project('layernorm-overflow', { recipes: { fp16: 'precision-plan.json' } })
+    const folder = project('layernorm-overflow', { recipes: { fp16: 'plans/mine.json' } })
     const mended = await depthgate(['mend', 'net', '--trials', '10'], folder)
     expect(mended.code, mended.stderr).toBe(0)
-    expect(mended.stderr).toContain('note: precision-plan.json, which the config names, is not there yet')
-    expect(mended.stdout).toContain("in the config: recipes: { fp16: 'precision-plan.json' }\n")
+    expect(mended.stderr).toContain('note: plans/mine.json, which the config names, is not there yet')
+    expect(mended.stdout).toContain('\nplan: plans/mine.json, as the config says\n')
     // so few trials tell no node apart
     expect(mended.stdout).toMatch(/ 9320 % \/ (\d+) .*\n% \/ \1: of \1 neighbours together/s)
     isNarrow(mended)
@@ -179,6 +179,10 @@ describe('mend', () => {
   test.each([
     [['net', '--precision', 'fp61'], /"fp61" is unknown; did you mean "fp16"/],
     [['net', '--within', 'absRel'], /--within absRel: write NAME=LIMIT/],
+    [
+      ['net', '--within', 'absRel=0.1,fovErrorDeg=0.1'],
+      /^depthgate: --within fovErrorDeg: no output of net has that limit\. There are: .*absRel, .*\n$/,
+    ],
     [['net', '--within', 'absrel=1'], /--within: [\s\S]*"absrel" is unknown here; did you mean "absRel"/],
     [
       ['net', '--plan', 'f.json', '--frontier', 'f.svg'],
