@@ -1,5 +1,6 @@
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
+import { plural } from '../base/plural.ts'
 import { defaultPython } from '../base/python.ts'
 import { capture as runCapture } from '../golden/capture.ts'
 import type { OutputKind } from '../golden/manifest.ts'
@@ -66,7 +67,7 @@ Exit code: 0 captured, 2 nothing was written.
     })
     const { capture: facts, scenes } = golden.manifest
     console.log(
-      `${Object.keys(scenes).length} scenes captured into ${values.out} (PyTorch ${facts?.torch}, ${facts?.device}, FP32, TF32 off)`,
+      `${plural(Object.keys(scenes).length, 'scene')} captured into ${values.out} (PyTorch ${facts?.torch}, ${facts?.device}, FP32, TF32 off)`,
     )
     return 0
   },

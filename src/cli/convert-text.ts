@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { plural } from '../base/plural.ts'
 import { placedNodes } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { fromHere } from '../report/phrase.ts'
@@ -36,7 +37,7 @@ export function doneText(
   format: string,
 ): string {
   const lines = [
-    `${files.map(file => fromHere(resolve(file))).join(' and ')}: ${(bytes / 1e6).toFixed(1)} MB, ${reduced} nodes in ${format}, ${casts} casts`,
+    `${files.map(file => fromHere(resolve(file))).join(' and ')}: ${(bytes / 1e6).toFixed(1)} MB, ${plural(reduced, 'node')} in ${format}, ${plural(casts, 'cast')}`,
   ]
   if (kept.length > 0) {
     const byReason = new Map<string, string[]>()

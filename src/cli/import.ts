@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
+import { plural } from '../base/plural.ts'
 import { importGolden, importUnits } from '../golden/import.ts'
 import { preprocessingOf } from './capture.ts'
 import { type Command, numberOf, parse } from './command.ts'
@@ -76,7 +77,7 @@ Exit code: 0 imported, 2 nothing was written.
       ...(values.fov !== undefined && { fovDeg: numberOf('--fov', values.fov) }),
     })
     console.log(
-      `${model}/${scene} imported into ${join(values.goldens, model)} (${Object.keys(golden.manifest.scenes).length} scenes)`,
+      `${model}/${scene} imported into ${join(values.goldens, model)} (${plural(Object.keys(golden.manifest.scenes).length, 'scene')})`,
     )
     return 0
   },

@@ -1,5 +1,6 @@
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { chosenNames } from '../base/options.ts'
+import { plural } from '../base/plural.ts'
 import type { Precision } from '../engines/engine.ts'
 import { strayFiles } from '../golden/store.ts'
 import { enginesOf, findModel, type LoadedConfig, type Model, precisionsOf, sceneNames } from './config.ts'
@@ -100,6 +101,6 @@ function matching(cases: readonly Case[], grep: string): Case[] {
   const example = cases[0] ? ` such as ${caseText(nameOf(cases[0]))}` : ''
   throw new DepthgateError(
     'gate',
-    `--grep ${grep}: matches none of ${cases.length} comparisons. It is held against model/scene/precision/engine,${example}`,
+    `--grep ${grep}: matches none of ${plural(cases.length, 'comparison')}. It is held against model/scene/precision/engine,${example}`,
   )
 }

@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.ts'
 import { pytorchNames } from '../engines/pytorch/session.ts'
 import type { BenchRow, MeasuredRow } from './bench.ts'
 import { budgetFor, judgeBudget, type ModelBudget, unmeasuredBudget } from './budget.ts'
@@ -86,7 +87,8 @@ function choose(rows: readonly BenchRow[]): Pick<BenchGroup, 'front' | 'recommen
 /** Why a row is not to be recommended, however fast it is. */
 function refusal({ accuracy: { failing, scenes }, budget }: MeasuredRow): string | undefined {
   const [first] = failing
-  if (first) return `${failing.length} of ${scenes} scenes fail; ${first.scene}: ${first.reason}`
+  if (first)
+    return `${failing.length} of ${plural(scenes, 'scene')} ${failing.length === 1 ? 'fails' : 'fail'}; ${first.scene}: ${first.reason}`
   const broken = budget?.findings.filter(({ type }) => type === 'broken').map(({ name }) => name) ?? []
   return broken.length > 0 ? `it breaks its budget: ${broken.join(', ')}` : undefined
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
+import { plural } from '../base/plural.ts'
 import type { Precision } from '../engines/engine.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
@@ -109,12 +110,15 @@ async function quantizedVariant(
     },
   })
   const { nodes, kept, method, scenes, clamped = [], flushed = [], summed } = facts
-  const others = rest === 'fp32' ? `${kept} stay FP32` : `${kept} are not; the rest is ${rest}`
+  const others =
+    rest === 'fp32'
+      ? `${plural(kept, 'stays', 'stay')} FP32`
+      : `${plural(kept, 'is', 'are')} not; the rest is ${rest}`
   return {
     onnx: path,
     emulated,
     notes: [
-      `${nodes} products are ${format}, ${others}; calibrated by ${method} on ${scenes} scene${scenes === 1 ? '' : 's'}`,
+      `${plural(nodes, 'product is', 'products are')} ${format}, ${others}; calibrated by ${method} on ${plural(scenes, 'scene')}`,
       ...(rest === 'fp32'
         ? []
         : factNotes(rest, { clamped, flushed, ...(summed !== undefined && { summed }) })),
@@ -140,11 +144,13 @@ function factNotes(format: RoundedFormat, { clamped, flushed, summed }: VariantF
   return [
     ...(clamped.length > 0 ? [`weights beyond the largest ${format} were set to it: ${told(clamped)}`] : []),
     ...(flushed.length > 0 ? [`weights below half of the smallest ${format}: ${told(flushed)}`] : []),
-    ...(summed === undefined ? [] : [`${summed} products are summed in FP16, 16 at a time`]),
+    ...(summed === undefined
+      ? []
+      : [`${plural(summed, 'product is', 'products are')} summed in FP16, 16 at a time`]),
   ]
 }
 
 function told(tensors: readonly { tensor: string; count: number }[]): string {
   const some = tensors.slice(0, 3).map(({ tensor, count }) => `${count} in ${tensor}`)
-  return `${some.join(', ')}${tensors.length > 3 ? `, and ${tensors.length - 3} more tensors` : ''}`
+  return `${some.join(', ')}${tensors.length > 3 ? `, and ${plural(tensors.length - 3, 'more tensor')}` : ''}`
 }

@@ -1,4 +1,5 @@
 import { inCi, mayWrite } from '../base/ci.ts'
+import { plural } from '../base/plural.ts'
 import type { BaselineOutcome } from '../gate/baseline.ts'
 import { heldBaseline, type Settled, settleBaseline, type UpdateMode } from '../gate/baseline-update.ts'
 import type { LoadedConfig, Model } from '../gate/config.ts'
@@ -69,7 +70,7 @@ function count({ snapshotState, task }: BaselineState, { action }: Settled, outc
 export function tellImproved(): void {
   if (improved > 0)
     console.info(
-      `depthgate: ${improved} case${improved === 1 ? ' is' : 's are'} better than the baseline; to keep that: npx depthgate review, or vitest -u`,
+      `depthgate: ${plural(improved, 'case is', 'cases are')} better than the baseline; to keep that: npx depthgate review, or vitest -u`,
     )
   improved = 0
 }

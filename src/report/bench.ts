@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.ts'
 import type { Accuracy, BenchRow, MeasuredRow, Spread } from '../gate/bench.ts'
 import { figure } from '../gate/figure.ts'
 import { type BenchGroup, referenceOf } from '../gate/recommend.ts'
@@ -156,7 +157,7 @@ function remarks({ rows, front }: BenchGroup, reference: MeasuredRow | undefined
     ...measured.flatMap(row =>
       row.rebuilds
         ? [
-            `${nameOf(row)}, ${row.rebuilds.count} builds: ${between(row.rebuilds.median)} ms, RMSE ${between(row.rebuilds.rmse)}`,
+            `${nameOf(row)}, ${plural(row.rebuilds.count, 'build')}: ${between(row.rebuilds.median)} ms, RMSE ${between(row.rebuilds.rmse)}`,
           ]
         : [],
     ),

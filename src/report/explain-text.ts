@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { plural } from '../base/plural.ts'
 import type { Explanation, UnitCost } from '../explain/explain.ts'
 import type { LayerMap } from '../explain/layer-map.ts'
 import type { Probed } from '../explain/look.ts'
@@ -15,7 +16,7 @@ export function explainText(found: Explanation, top: number): string[] {
   const labels = new Map(nodes.map(node => [node.id, node]))
   const named = (id: string) => `#${id} ${labels.get(id)!.operator} ${shortened(nameOf(labels.get(id)!), 40)}`
   return [
-    colors.bold(`${model} at ${precision}: ${inPrecision} nodes in ${precision}${part}`),
+    colors.bold(`${model} at ${precision}: ${plural(inPrecision, 'node')} in ${precision}${part}`),
     colors.dim(
       `scenes ${shortened(scenes.join(', '), 40)}; judged on ${engine}, tensors ${onCpu(precision)}`,
     ),
@@ -56,7 +57,7 @@ export function bodiesText(inBodies: Explanation['inBodies']): string[] {
   const few = inBodies.slice(0, 2).map(({ operator, label }) => `${operator} ${shortened(label, 14)}`)
   const more = inBodies.length - few.length
   const holders = `${few.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-  return [`${count} ${count === 1 ? 'node stays' : 'nodes stay'} FP32 inside ${holders}`]
+  return [`${plural(count, 'node stays', 'nodes stay')} FP32 inside ${holders}`]
 }
 
 /** How tensors were looked at. */
@@ -192,7 +193,7 @@ function layersText(map: LayerMap, nodes: readonly NodeError[], top: number): st
   })
   const unmapped = map.milliseconds > 0 ? map.unmapped / map.milliseconds : 0
   return [
-    `${map.layers.length} layers, ${map.milliseconds.toPrecision(3)} ms one by one, ${percent(unmapped)} of no known node; the longest:`,
+    `${plural(map.layers.length, 'layer')}, ${map.milliseconds.toPrecision(3)} ms one by one, ${percent(unmapped)} of no known node; the longest:`,
     ...table(
       [['time', 'share', 'layer', 'nodes', ''].map(text => colors.dim(text)), ...rows],
       ['right', 'right', 'left', 'left', 'left'],
@@ -203,7 +204,7 @@ function layersText(map: LayerMap, nodes: readonly NodeError[], top: number): st
 function probedText({ tensors, of, fused, apart, changed }: Probed): string[] {
   const uses = `kept whole for it, the output uses ${percent(apart.used)} instead of ${percent(fused.used)}`
   return [
-    `${tensors} of ${of} tensors looked at there;`,
+    `${tensors} of ${plural(of, 'tensor')} looked at there;`,
     changed ? colors.yellow(uses) : uses,
     ...(changed ? [colors.yellow("Then it is fusion: the tensors' errors are not what the plan does")] : []),
   ]
@@ -228,7 +229,7 @@ function additivityText({ sensitivity: { splits } }: Explanation): string[] {
     ]
   const [worst] = odd
   return [
-    `squared errors do not add up in ${odd.length} of ${splits.length} halvings: ${worst!.units.length} units cost`,
+    `squared errors do not add up in ${odd.length} of ${plural(splits.length, 'halving')}: ${worst!.units.length} units cost`,
     `${percent(worst!.whole)} together, their halves ${percent(worst!.parts)}. Single figures there are no shares`,
   ]
 }

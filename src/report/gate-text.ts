@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { plural } from '../base/plural.ts'
 import { figure } from '../gate/figure.ts'
 import {
   type CaseName,
@@ -85,7 +86,7 @@ export function gateSummary(run: RunRecord): string {
   const colour = broken || failed ? colors.red : header.partial ? colors.yellow : colors.green
   const rest = colors.dim(` in ${seconds.toFixed(1)} s, ${inference.toFixed(1)} s of it inference`)
   const partial = header.partial
-    ? colors.yellow(`partial: stopped after ${cases.length} of ${plan.length} comparisons. `)
+    ? colors.yellow(`partial: stopped after ${cases.length} of ${plural(plan.length, 'comparison')}. `)
     : ''
   return `${partial}${colour(text)}${rest}`
 }

@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { plural } from '../base/plural.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import { nodesAt } from '../explain/levels.ts'
 import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
@@ -13,7 +14,9 @@ export function mendText(model: string, precision: string, margin: number, found
   const { limit, spent } = found.trials
   const trials = [
     ...bodiesText(found.inBodies).map(text => colors.dim(text)),
-    colors.dim(`${trialsText(found.trials, found.confirmation?.guide)}; ${found.units} units of nodes`),
+    colors.dim(
+      `${trialsText(found.trials, found.confirmation?.guide)}; ${plural(found.units, 'unit')} of nodes`,
+    ),
     ...(spent
       ? [
           colors.yellow(
@@ -157,9 +160,9 @@ export function tf32Hint(settings: EngineSettings, { sums }: Point): string[] {
 
 function chosenText({ nodes, sums, rest }: Point): string {
   const parts = [
-    ...(nodes > 0 ? [`${nodes} ${nodes === 1 ? 'node' : 'nodes'} in FP32`] : []),
-    ...(sums > 0 ? [`${sums} ${sums === 1 ? 'product' : 'products'} summed in FP32`] : []),
-    ...(rest > 0 ? [`${rest} ${rest === 1 ? 'product' : 'products'} not quantised`] : []),
+    ...(nodes > 0 ? [`${plural(nodes, 'node')} in FP32`] : []),
+    ...(sums > 0 ? [`${plural(sums, 'product')} summed in FP32`] : []),
+    ...(rest > 0 ? [`${plural(rest, 'product')} not quantised`] : []),
   ]
   return parts.join(' and ')
 }
@@ -185,9 +188,7 @@ function besideText(chosen: readonly MendedUnit[]): string[] {
   const moving = chosen.reduce((sum, { unit, level }) => sum + nodesAt(unit, level).length - 1, 0)
   const shared = chosen.find(({ uncut }) => uncut) ?? chosen.find(({ sharedBy }) => sharedBy > 1)
   return [
-    ...(moving > 0
-      ? [`and ${moving} ${moving === 1 ? 'node that moves' : 'nodes that move'} what these write`]
-      : []),
+    ...(moving > 0 ? [`and ${plural(moving, 'node that moves', 'nodes that move')} what these write`] : []),
     ...(shared
       ? [
           `% / ${shared.sharedBy}: of ${shared.sharedBy} neighbours together${shared.uncut ? '; more --trials may tell them apart' : ', that cost too little to tell apart'}`,

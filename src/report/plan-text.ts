@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { plural } from '../base/plural.ts'
 import type { CaseName } from '../gate/run-record.ts'
 import { table } from './table.ts'
 
@@ -16,9 +17,11 @@ export function planText(names: readonly CaseName[]): string[] {
     return [
       `  ${key}`,
       precisions.join(', '),
-      every ? `× ${scenes} scene${scenes === 1 ? '' : 's'}` : `${cases.length} of them`,
+      every ? `× ${plural(scenes, 'scene')}` : `${cases.length} of them`,
     ]
   })
-  const count = names.length === 1 ? '1 comparison' : `${names.length} comparisons`
-  return [colors.bold(`plan: ${count}`), ...table(rows, ['left', 'left', 'left'])]
+  return [
+    colors.bold(`plan: ${plural(names.length, 'comparison')}`),
+    ...table(rows, ['left', 'left', 'left']),
+  ]
 }

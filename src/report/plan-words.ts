@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { plural } from '../base/plural.ts'
 import { figure } from '../gate/figure.ts'
 import type { PlanRecord } from '../gate/plan-record.ts'
 import type { CaseRecord } from '../gate/run-record.ts'
@@ -15,7 +16,7 @@ export function planRows(plan: PlanRecord): [string, string][] {
     ['scratch memory', megabytes(activationBytes)],
     ['kinds of layers', counted(types)],
     ['formats of outputs', counted(formats)],
-    ...largest.map(({ layer, nodes }): [string, string] => [`fused from ${nodes} nodes`, layer]),
+    ...largest.map(({ layer, nodes }): [string, string] => [`fused from ${plural(nodes, 'node')}`, layer]),
   ]
   return rows.filter(([, text]) => text !== '')
 }
@@ -40,8 +41,7 @@ export function planTable(cases: readonly CaseRecord[]): string[] {
 }
 
 function layersText({ layers, fused }: PlanRecord): string {
-  const count = layers === 1 ? '1 layer' : `${layers} layers`
-  return fused === undefined ? count : `${count}, ${fused} fused`
+  return `${plural(layers, 'layer')}${fused === undefined ? '' : `, ${fused} fused`}`
 }
 
 function sizeText({ bytes }: PlanRecord): string {

@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { plural } from '../base/plural.ts'
 import { figure } from '../gate/figure.ts'
 import { headroom, type Suggestion } from '../gate/suggest.ts'
 import { fail } from './phrase.ts'
@@ -13,7 +14,7 @@ export function suggestionText(suggestions: readonly Suggestion[], runs: number)
   }
   return [
     ...[...groups].flatMap(([title, items]) => [colors.bold(title), ...rows(items), snippet(items), '']),
-    `proposed = ${headroom.worst} × the worst of ${runs} run${runs === 1 ? '' : 's'} + ${headroom.noise} × what one scene varies by between runs, rounded up to two digits,`,
+    `proposed = ${headroom.worst} × the worst of ${plural(runs, 'run')} + ${headroom.noise} × what one scene varies by between runs, rounded up to two digits,`,
     `and at least ${headroom.ofDefault * 100} % of the default limit: other machines and builds round otherwise. Nothing was written.`,
   ]
 }

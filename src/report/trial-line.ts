@@ -1,4 +1,5 @@
 import { isWatched } from '../base/ci.ts'
+import { plural } from '../base/plural.ts'
 import type { TapProgress } from '../engines/onnxruntime/tap.ts'
 import type { Worst } from '../explain/evaluator.ts'
 import type { Progress, TrialOptions } from '../explain/trials.ts'
@@ -55,7 +56,7 @@ function leftText(seconds: number): string {
 /** "47 trials run on emulation, 12 known from before" */
 export function trialsText({ run, remembered }: { run: number; remembered: number }, guide?: string): string {
   const on = guide === undefined ? '' : ` on ${guide}`
-  return `${run} ${run === 1 ? 'trial' : 'trials'} run${on}, ${remembered} known from before`
+  return `${plural(run, 'trial')} run${on}, ${remembered} known from before`
 }
 
 /** "340 % of depth absRel on kitchen" */

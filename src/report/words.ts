@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.ts'
 import { figure } from '../gate/figure.ts'
 import { type CaseRecord, passes, type RunRecord, runOutcome } from '../gate/run-record.ts'
 import type { LimitResult, MapVerdict, OutputVerdict } from '../gate/verdict.ts'
@@ -116,10 +117,9 @@ export function headline(run: RunRecord): Headline {
   const outcome = runOutcome(run)
   const counts = tally(run.cases)
   const { length } = run.cases
-  const cases = length === 1 ? 'case' : 'cases'
   const weak = run.quality.filter(({ pass }) => !pass).length
   const told = [
-    counts.fail > 0 && `${counts.fail} of ${length} ${cases} ${counts.fail === 1 ? 'fails' : 'fail'}`,
+    counts.fail > 0 && `${counts.fail} of ${plural(length, 'case')} ${counts.fail === 1 ? 'fails' : 'fail'}`,
     counts.broken + run.broken.length > 0 && `${counts.broken + run.broken.length} could not be compared`,
     weak > 0 && `task quality is not kept in ${weak}`,
     outcome === 'partial' && `${run.plan.length - length} of ${run.plan.length} were never run`,

@@ -53,6 +53,9 @@ describe.runIf(chromiumPath)('the page of explain in Chromium', () => {
   const folder = temporaryFolder()
   beforeAll(async () => {
     writeFileSync(join(folder, 'small.html'), explainHtml(small))
+    const [first] = nodes
+    const one = { ...small, nodes: [first!], network: [small.network[0]!], units: [], layers: undefined }
+    writeFileSync(join(folder, 'one.html'), explainHtml(one as unknown as Explanation))
     const large = syntheticExplanation({ encoders: ['encoder'], blocks: 12, levels: 3 })
     writeFileSync(join(folder, 'large.html'), explainHtml(large))
     browser = await openBrowser()
@@ -193,6 +196,14 @@ describe.runIf(chromiumPath)('the page of explain in Chromium', () => {
     expect(told).toMatch(/^#\d+ \w+ encoder\.blocks\..*: local .*, accumulated /)
     await page.mouse.click(x + width / 2, y + 60)
     expect(await page.locator('#panel h3').first().textContent()).toBe(told!.split(' ').slice(0, 2).join(' '))
+  })
+
+  test('one node is no curve', async () => {
+    const { page } = await open('one')
+    expect(await page.locator('h2').allTextContents()).not.toContain('Drift along the network')
+    expect(await page.locator('#nodes tbody').textContent()).toContain('Add')
+    await page.locator('#search').fill('add')
+    expect(await page.locator('#counted').textContent()).toBe('1 of 1 node')
   })
 
   test('the table: blocks that repeat are folded, and unfold at a click', async () => {

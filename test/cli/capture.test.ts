@@ -316,7 +316,7 @@ describe('depthgate import', () => {
     ]
     expect(await depthgate([...args, ...more], project)).toMatchObject({
       code: 0,
-      stdout: 'copy/waves imported into golden/copy (1 scenes)\n',
+      stdout: 'copy/waves imported into golden/copy (1 scene)\n',
     })
     writeFileSync(
       join(project, 'depthgate.config.json'),

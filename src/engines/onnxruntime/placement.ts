@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DepthgateError } from '../../base/errors.ts'
 import { parseJson } from '../../base/json.ts'
+import { plural } from '../../base/plural.ts'
 
 interface ProfileEvent {
   cat?: string
@@ -35,5 +36,5 @@ export function placementFault(events: readonly ProfileEvent[], provider: string
   const strays = nodes.filter(({ args }) => args?.provider !== wanted)
   if (strays.length === 0) return undefined
   const told = [...new Set(strays.map(({ args }) => `${args?.op_name} on ${args?.provider}`))]
-  return `${strays.length} of ${nodes.length} nodes did not run on ${wanted}: ${told.slice(0, 5).join(', ')}. Export so that the provider takes every node`
+  return `${strays.length} of ${plural(nodes.length, 'node')} did not run on ${wanted}: ${told.slice(0, 5).join(', ')}. Export so that the provider takes every node`
 }

@@ -23,9 +23,7 @@ export function explainHtml(found: Explanation): string {
 <main>
 <noscript><p>The drawing, the curve and the table of all nodes need JavaScript.</p></noscript>
 ${networkHtml(precision)}
-<section><h2 id="drift-title">Drift along the network</h2>
-<p class="key"><span class="swatch stroke accumulated"></span> accumulated <span class="swatch stroke local"></span> local${found.nodes.some(({ onEngine }) => onEngine) && html` <span class="swatch stroke engine"></span> accumulated on ${found.engine}`}; shares of FP32's root mean square, nodes in the order of the network. A click goes to the node.</p>
-<div id="drift"></div><p id="drift-told" class="counts">&#160;</p></section>
+${found.nodes.length > 1 && driftHtml(found)}
 ${costsHtml(found)}
 <section><h2>Magnitudes of the worst tensors</h2>
 ${magnitudeKey(precision)}
@@ -54,6 +52,13 @@ ${probed && html`<div><dt>tensors on ${engine}</dt><dd>${probed.tensors} of ${pr
 </dl>
 ${themeButton()}
 </header>`
+}
+
+/** One node is no curve. */
+function driftHtml({ nodes, engine }: Explanation): Html {
+  return html`<section><h2 id="drift-title">Drift along the network</h2>
+<p class="key"><span class="swatch stroke accumulated"></span> accumulated <span class="swatch stroke local"></span> local${nodes.some(({ onEngine }) => onEngine) && html` <span class="swatch stroke engine"></span> accumulated on ${engine}`}; shares of FP32's root mean square, nodes in the order of the network. A click goes to the node.</p>
+<div id="drift"></div><p id="drift-told" class="counts">&#160;</p></section>`
 }
 
 function networkHtml(precision: string): Html {

@@ -1,3 +1,4 @@
+import { plural } from '../../base/plural.ts'
 import { precisions } from '../../engines/engine.ts'
 import type { CaseRecord, RunRecord } from '../../gate/run-record.ts'
 import { speedPoints } from '../speed.ts'
@@ -123,7 +124,7 @@ export function remarksHtml({ header, plan, cases, broken, remarks, obsolete }: 
   const items = [
     ...(header.partial
       ? [
-          html`<li class="bad">The run was ended early: ${cases.length} of ${plan.length} cases were run.</li>`,
+          html`<li class="bad">The run was ended early: ${cases.length} of ${plural(plan.length, 'case')} ran.</li>`,
         ]
       : []),
     ...broken.map(

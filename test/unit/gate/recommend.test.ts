@@ -49,7 +49,7 @@ describe('of what was measured', () => {
   test('the fastest that passes is recommended, and the faster ones say why not', () => {
     expect(group!.recommended).toBe(fp16)
     expect(group!.rejected).toEqual([
-      { row: int8, reason: '1 of 2 scenes fail; room: depth: rmse is 3× its limit' },
+      { row: int8, reason: '1 of 2 scenes fails; room: depth: rmse is 3× its limit' },
     ])
   })
 

@@ -1,6 +1,6 @@
 // The drawing: boxes as they stand open, coloured; zoom and pan. The library for layouts stands before it in the page.
 /* global dagre */
-import { columns, containers, element, heat, measures, nameOf } from './figures.js'
+import { columns, containers, element, heat, measures, nameOf, nodesText } from './figures.js'
 import { curve, firstOpen, layoutOf, shownIn, sizes } from './layout.js'
 
 export const drawing = document.querySelector('#drawing')
@@ -153,7 +153,7 @@ function closedBox(index, { x, y, width, height }) {
     }),
     label(9, 17, `▸ ${title}`, width - (times ? 60 : 18), 'name'),
     label(width - 14, 17, times, 50, 'name', 'end'),
-    label(9, 32, `${nodes.length} nodes`, width / 2, 'sub'),
+    label(9, 32, nodesText(nodes.length), width / 2, 'sub'),
     label(width - 14, 32, value === null ? '' : state.measure.text(value), width / 2, 'value', 'end'),
     ...(kind === 'repeat' ? strip(index, 8, 38, width - 22, 6) : []),
   )

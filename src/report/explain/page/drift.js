@@ -124,10 +124,10 @@ function summary() {
     const node = worst(name)
     return `largest ${name} ${full(columns[name][node])} at #${columns.id[node]} ${columns.operator[node]}`
   }
-  return nodes.length === 0 ? 'No nodes' : `Drift along the network: ${text('local')}, ${text('accumulated')}`
+  return `Drift along the network: ${text('local')}, ${text('accumulated')}`
 }
 
-if (nodes.length > 0) {
+if (drift) {
   drawDrift()
   new ResizeObserver(
     () => drift.firstElementChild?.getAttribute('width') !== String(drift.clientWidth) && drawDrift(),

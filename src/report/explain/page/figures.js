@@ -78,6 +78,10 @@ export function percent(value) {
   return Number.isFinite(value) ? `${Number((100 * value).toPrecision(3))} %` : short(value)
 }
 
+export function nodesText(count) {
+  return `${count} ${count === 1 ? 'node' : 'nodes'}`
+}
+
 /** A node's cost, and with how many neighbours it is shared. */
 export function costText(node) {
   if (columns.alone[node] === null) return ''

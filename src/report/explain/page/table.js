@@ -9,6 +9,7 @@ import {
   full,
   heat,
   measures,
+  nodesText,
   percent,
   searched,
   wordsOf,
@@ -78,7 +79,7 @@ function fill() {
   const words = wordsOf(search)
   const wanted =
     words.length === 0 ? all : all.filter(node => words.every(word => searched(node).includes(word)))
-  counted.textContent = words.length === 0 ? '' : `${wanted.length} of ${all.length} nodes`
+  counted.textContent = words.length === 0 ? '' : `${wanted.length} of ${nodesText(all.length)}`
   for (const body of [...table.tBodies]) body.remove()
   if (sorted) {
     const key = keys[sorted.column]
@@ -144,11 +145,7 @@ function blockRow(block, nodes, open) {
         { type: 'button', class: 'fold', 'aria-expanded': String(open), click: fold },
         element('b', {}, name),
       ),
-      element(
-        'small',
-        {},
-        ` ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}${alike > 1 ? `, one of ${alike} alike` : ''}`,
-      ),
+      element('small', {}, ` ${nodesText(nodes.length)}${alike > 1 ? `, one of ${alike} alike` : ''}`),
     ),
     errors[0],
     ...(withSums ? [element('td')] : []),
