@@ -315,7 +315,7 @@ writeFileSync(output`,
     expect(best.worst.used).toBeGreaterThan(0.9)
 
     // the best set is told node by node, in both forms
-    const all = ['-o', 'mended.onnx', '--trtexec', '--modelopt', '--json']
+    const all = ['-o', 'mended.onnx', '--trtexec', '--modelopt', '--frontier', 'f.svg', '--json']
     const told = await depthgate(['mend', 'net', '--guide', 'cpu', ...all], folder)
     const { type, chosen, plan, unwritten } = JSON.parse(told.stdout)
     expect({ type, plan }).toEqual({ type: 'unconfirmed', plan: undefined })
