@@ -40,7 +40,8 @@ async function tryAll(work) {
   const folder = join(work, 'peers')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, 'peers.json')
-  const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+  // another process may be at other names of the same WORK
+  const told = () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {})
   const onnx = join(work, 'depth_pro.onnx')
   const peers = [values.python, '-W', 'ignore', join(import.meta.dirname, 'peers.py')]
   const scene = join(folder, 'scene.npz')
@@ -63,7 +64,8 @@ async function tryAll(work) {
     limit: 120,
   })
   for (const name of values.only.length > 0 ? values.only : Object.keys(tries)) {
-    if (known[name] && !known[name].failed) continue
+    const known = told()[name]
+    if (known && !known.failed) continue
     const log = join(folder, `${name}.log`)
     const limit = Number(values.seconds)
     const env = name === 'mend' && values.guide === 'cuda' ? { NVIDIA_TF32_OVERRIDE: '0' } : {}
@@ -72,13 +74,13 @@ async function tryAll(work) {
     const failed = code === 0 ? undefined : code === null ? ended(seconds, limit) : lastWords(log)
     const { builds } =
       name === 'mend' && code !== null && output !== '' ? (JSON.parse(output).confirmation ?? {}) : {}
-    known[name] = {
+    const found = {
       seconds,
       failed,
       builds: (builds?.sets ?? 0) + (builds?.ends ?? 0),
       nodes: failed ? undefined : await nodesOf(peers, made(name), log),
     }
-    writeWhole(file, `${JSON.stringify(known, null, 1)}\n`)
+    writeWhole(file, `${JSON.stringify({ ...told(), [name]: found }, null, 1)}\n`)
     console.log(`${name}: ${failed ?? 'made'} (${seconds.toFixed(0)} s)`)
   }
 }

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Depth Pro's rows on a GPU host of two GPUs that reaches no network, within SECONDS: mend on the first GPU, guided there; beside
+# it the conversions of the peers on the processor; then all that they made is built and timed.
+#   depth-pro.sh WORK OUT SECONDS
+# WORK needs 60 GB. OUT gets Depth Pro's table with these rows, and results.json for table.mjs. The rows of plain FP16, FP32 sums
+# and FP32, and by them the limits, are those of models/depth-pro/table.json: it must be such a host.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+model=$here/../../models/depth-pro python=${DEPTHGATE_PYTHON:-python3}
+work=$(mkdir -p "$1/logs" "$1/peers" && cd "$1" && pwd) out=$(mkdir -p "$2" && cd "$2" && pwd) ends=$((SECONDS + $3))
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1
+left() { echo $((ends - SECONDS - $1)); }
+try() { # GPU SECONDS ARGUMENTS…
+  CUDA_VISIBLE_DEVICES=$1 node "$here/depth-pro.mjs" try "$work" --seconds "$2" "${@:3}" 2>&1 | tee -a "$out/try.log"
+}
+measure() { bash "$model/measure.sh" "$work" "$out" "$(left 15)" --known "$model" --only fp16 "$@"; } # fp16 is known
+
+measure --gpus 0 & golden=$!
+[ -e "$work/depth_pro.onnx" ] || "$python" -W ignore "$model/export.py" "$work/depth_pro.onnx" >"$work/logs/export.log" 2>&1
+wait $golden
+"$python" -W ignore "$model/project.py" "$work" >"$work/logs/project.log" 2>&1
+cp "$out/table.json" "$work/table.json"
+
+try 1 "$(left 400)" --only autocast-unranged --only auto-mixed & peers=$!
+try 0 "$(left 350)" --only mend --guide cuda
+wait $peers
+
+# the same layers get the same kernels
+[ -e "$work/peers/timing.cache" ] && [ ! -e "$work/timing.cache" ] && cp "$work/peers/timing.cache" "$work/timing.cache"
+made=()
+for name in mend autocast-unranged auto-mixed; do
+  [ -e "$work/peers/$name.onnx" ] && made+=(--onnx "$name=$work/peers/$name.onnx")
+done
+[ ${#made[@]} -gt 0 ] && measure --gpus 0,1 "${made[@]}"
+node "$here/depth-pro.mjs" rows "$out/table.json" "$work/peers/peers.json" "$out"
