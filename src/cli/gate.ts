@@ -1,4 +1,5 @@
 import colors from 'picocolors'
+import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
 import { settleBaseline } from '../gate/baseline-update.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
@@ -39,6 +40,8 @@ const options = {
 } as const
 
 type Values = ReturnType<typeof parse<typeof options>>['values']
+/** With how many lanes, as a number. */
+type Asked = Omit<Values, 'jobs'> & { jobs: number }
 
 /** Runs every engine on every scene and gives one verdict. */
 export const gate: Command = {
@@ -68,12 +71,20 @@ is saved and reported as partial. Pictures of failures go to .depthgate/failures
   async run(args) {
     const { values, positionals } = parse('gate', args, options)
     noPositionals('gate', positionals, 'To choose, use --model, --scene, --precision, --engine, --grep')
+    const jobs = countOf('--jobs', values.jobs)
+    if (values.save !== undefined && values['no-save'])
+      throw new DepthgateError(
+        'usage',
+        `--save ${values.save}: with --no-save nothing is kept. Leave one out`,
+      )
     const requests = reportRequests(values.report)
     const config = loadConfig(values.config)
     refuseReports(requests, configSources(config))
     const filter = filterOf(values)
     const plan = planGate(config, filter)
-    return values['dry-run'] ? showPlan(plan, values.json) : runPlan(config, plan, filter, values, requests)
+    return values['dry-run']
+      ? showPlan(plan, values.json)
+      : runPlan(config, plan, filter, { ...values, jobs }, requests)
   },
 }
 
@@ -103,7 +114,7 @@ async function runPlan(
   config: LoadedConfig,
   plan: Plan,
   filter: RunFilter | undefined,
-  values: Values,
+  values: Asked,
   requests: readonly ReportRequest[],
 ): Promise<number> {
   const started = new Date()
@@ -132,7 +143,7 @@ async function runPlan(
 async function runCases(
   config: LoadedConfig,
   { cases }: Plan,
-  values: Values,
+  values: Asked,
   kept: ReturnType<typeof keepRun>,
   say: (text: string) => void,
 ) {
@@ -148,7 +159,7 @@ async function runCases(
   progress.show()
   for await (const run of runGate(config, cases, {
     attributeAll: values.attribute,
-    jobs: countOf('--jobs', values.jobs),
+    jobs: values.jobs,
     signal: stop.signal,
   })) {
     if (isJudged(run)) {

@@ -5,7 +5,7 @@ import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { decideCause } from './cause.ts'
+import { canBeAttributed, decideCause } from './cause.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import type { Range } from './define-config.ts'
@@ -31,7 +31,7 @@ interface Step {
  * quantised one with a reduced rest first with its rest in FP32) with its products summed in FP32, as the engine sums
  * them, and fused as well; all held to the tolerance of the precision. The
  * failing run itself is one of them and is not run again. A corner that cannot be run is told, not thrown. `undefined`
- * where there is no FP32 ONNX to start from, or a program decides by itself what it runs.
+ * where there is no FP32 ONNX to start from, or it cannot be told.
  */
 export async function attribute(
   model: Model,
@@ -39,7 +39,7 @@ export async function attribute(
   verdict: Verdict,
 ): Promise<Attribution | undefined> {
   const { settings } = engineNamed(model, failing.engine)
-  if (onnxByPrecision(model.config).fp32 === undefined || settings.engine === 'command') return undefined
+  if (onnxByPrecision(model.config).fp32 === undefined || !canBeAttributed(verdict)) return undefined
   const told = verdict.outputs.find(({ pass }) => !pass) ?? verdict.outputs[0]!
   const range = model.config.outputs?.[told.output]?.range
   const golden = readTruth(model.golden, failing.scene, told.output)

@@ -1,4 +1,9 @@
-import type { Cause, Corner } from './verdict.ts'
+import type { Cause, Corner, Verdict } from './verdict.ts'
+
+/** Not where a program decides by itself what it runs, nor where nothing could be compared. */
+export function canBeAttributed({ fingerprint, outputs }: Verdict): boolean {
+  return fingerprint?.engine !== 'command' && outputs.every(({ type }) => type !== 'incomparable')
+}
 
 /** Names the cause: the step that first breaks the tolerance, or the steps that only together do. Pure. */
 export function decideCause(all: readonly Corner[]): { cause: Cause; reason: string } {

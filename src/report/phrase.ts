@@ -1,5 +1,6 @@
 import { sep } from 'node:path'
 import colors from 'picocolors'
+import { canBeAttributed } from '../gate/cause.ts'
 import { figure } from '../gate/figure.ts'
 import type { LimitName } from '../gate/tolerance.ts'
 import type { LimitResult, MapVerdict, OutputVerdict, Verdict } from '../gate/verdict.ts'
@@ -53,9 +54,10 @@ export function verdictText(verdict: Verdict, evidence: Readonly<Record<string, 
 }
 
 /** The cause in one line and the corners in a small table. */
-export function attributionText({ attribution, pass: kept, fingerprint }: Verdict): string[] {
+export function attributionText(verdict: Verdict): string[] {
+  const { attribution, pass: kept, fingerprint } = verdict
   if (!attribution)
-    return kept || !fingerprint
+    return kept || !fingerprint || !canBeAttributed(verdict)
       ? []
       : [colors.dim('cause: infer(…, { attribute: true }) finds out which step costs too much')]
   const { cause, reason, output, unit, corners } = attribution

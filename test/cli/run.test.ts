@@ -82,6 +82,10 @@ describe.concurrent('a run', () => {
     const { code, stderr } = await depthgate(['gate', '--save', 'golden'], folder)
     expect(stderr).toContain('golden: is not empty and holds no saved run, so it is left alone')
     expect(code).toBe(2)
+    const both = await depthgate(['gate', '--save', 'x', '--no-save'], folder)
+    expect(both.stderr).toContain('--save x: with --no-save nothing is kept')
+    expect(both).toMatchObject({ code: 2, stdout: '' })
+    expect(await depthgate(['gate', '--jobs', '0'], folder)).toMatchObject({ code: 2, stdout: '' })
     // a file stands where a folder would have to be
     const blocked = await depthgate(['gate', '--save', 'depthgate.config.json/run'], folder)
     expect(blocked.stdout).not.toContain('passed')

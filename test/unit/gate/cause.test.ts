@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { decideCause } from '../../../src/gate/cause.ts'
-import type { Corner } from '../../../src/gate/verdict.ts'
+import { canBeAttributed, decideCause } from '../../../src/gate/cause.ts'
+import type { Corner, Verdict } from '../../../src/gate/verdict.ts'
 
 const order = [
   { precision: 'fp32', fusion: 'off' },
@@ -67,4 +67,12 @@ describe('int8 with the rest in fp16', () => {
     expect(found.cause).toBe(cause)
     expect(found.reason).toMatch(reason)
   })
+})
+
+test('no cause is sought where nothing was compared, nor of a program that decides what it runs', () => {
+  const of = (engine: string, ...types: string[]) =>
+    canBeAttributed({ fingerprint: { engine }, outputs: types.map(type => ({ type })) } as unknown as Verdict)
+  expect(of('onnxruntime', 'map', 'scalar')).toBe(true)
+  expect(of('onnxruntime', 'map', 'incomparable')).toBe(false)
+  expect(of('command', 'map')).toBe(false)
 })
