@@ -15,17 +15,15 @@ import { comparisonPicture } from './picture.ts'
 
 /**
  * Writes, for every map that failed, the picture of golden, engine and error, and the engine's own map.
- * Folder: `<failures>/<model>/<scene>/<precision>-<engine>-<provider>-fusion-<on|off>/`.
+ * Folder: `<failures>/<model>/<scene>/<precision>-<engine's name in the config>-fusion-<on|off>/`.
  */
 export function writeEvidence(
   { root, config }: Pick<LoadedConfig, 'root' | 'config'>,
   model: Model,
   { verdict, comparisons }: JudgedScene,
 ): Record<string, Evidence> {
-  const { fingerprint, precision } = verdict
-  const variant = fingerprint
-    ? `${precision}-${fingerprint.engine}-${fingerprint.provider}-fusion-${fingerprint.fusion}`
-    : `${precision}-array`
+  const { engine, fingerprint, precision } = verdict
+  const variant = fingerprint ? `${precision}-${engine}-fusion-${fingerprint.fusion}` : `${precision}-array`
   const folder = join(root, config.failures ?? '.depthgate/failures', verdict.model, verdict.scene, variant)
   const evidence: Record<string, Evidence> = {}
   for (const output of verdict.outputs) {

@@ -117,6 +117,17 @@ describe.concurrent('depthgate gate', () => {
     expect(await depthgate(['gate'], folder)).toMatchObject({ code: 0 })
   })
 
+  test('engines of one kind that fail keep a picture each', async () => {
+    const folder = tinyProject({}, 'poisoned.onnx')
+    const engine = { engine: 'onnxruntime' }
+    writeConfig(folder, { engines: { a: engine, b: engine }, models: { tiny: { onnx: 'models/tiny.onnx' } } })
+    const { stdout } = await depthgate(['gate', '--scene', 'waves'], folder)
+    const pictures = [...stdout.matchAll(/picture: +(\S+depth\.png)/g)].map(([, path]) => path!)
+    expect(pictures).toContain('.depthgate/failures/tiny/waves/fp32-a-fusion-on/depth.png')
+    expect(pictures).toContain('.depthgate/failures/tiny/waves/fp32-b-fusion-on/depth.png')
+    for (const path of pictures) expect(existsSync(join(folder, path))).toBe(true)
+  })
+
   test('a verdict stands where its picture cannot be written', async () => {
     const folder = tinyProject({}, 'poisoned.onnx')
     writeFileSync(join(folder, 'blocked'), '')
