@@ -45,6 +45,8 @@ export interface EngineRequest {
   engine: EngineSettings
   /** Folder for what is slow to make and may be deleted at any time, such as plans. */
   cache: string
+  /** The config's folder: a fingerprint tells paths from there, so that it is alike on every machine. */
+  root: string
   /** Of the scenes' tensors, for a network with axes of unknown length. */
   shape?: readonly number[]
   /** With fusion off: the tensors that are kept whole, and can be fetched; by default all of floats. */

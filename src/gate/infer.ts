@@ -106,6 +106,7 @@ export async function requestFor(
     fusion: options.fusion ?? model.config.fusion ?? 'on',
     engine: settings,
     cache: join(model.root, '.depthgate'),
+    root: model.root,
     // a plan is built for one shape; other engines take it from the tensor that they are given
     ...(settings.engine === 'tensorrt' && { shape: readInput(model.golden, options.scene).shape }),
     ...(settings.engine === 'tensorrt' &&

@@ -7,7 +7,7 @@ import { baselineKey } from '../../src/gate/baseline-file.ts'
 import { loadConfig } from '../../src/gate/config.ts'
 import { readPending } from '../../src/gate/pending.ts'
 import { depthgate, run } from '../helpers/cli.ts'
-import { tinyProject, writeConfig } from '../helpers/files.ts'
+import { repo, tinyProject, writeConfig } from '../helpers/files.ts'
 
 const baselines = (folder: string) => join(folder, 'golden/tiny/baselines')
 const baselineFile = (folder: string) => join(baselines(folder), readdirSync(baselines(folder))[0]!)
@@ -87,6 +87,38 @@ describe.concurrent('from the gate to a baseline', () => {
     expect(await depthgate(['reject', 'tiny'], folder)).toMatchObject({ code: 0 })
     expect((await depthgate(['pending'], folder)).stdout).toBe('nothing is pending\n')
     expect(readFileSync(baselineFile(folder), 'utf8')).toBe(before)
+  })
+
+  test('commands of one config have a baseline each', async () => {
+    const folder = tinyProject()
+    const scene = join(repo, 'fixtures/tiny/golden/tiny/waves/inverse_depth.npy')
+    writeFileSync(
+      join(folder, 'app.cjs'),
+      `const fs = require('node:fs')
+const [, , off, , depth, fov] = process.argv
+fs.copyFileSync(${JSON.stringify(scene)}, depth)
+fs.writeFileSync(fov, Buffer.from(new Float32Array([Number(off)]).buffer))`,
+    )
+    const { scenes } = readJson(join(folder, 'golden/tiny/manifest.json'))
+    const degrees: number = scenes.waves.outputs.fov_deg.value
+    const app = (off: number) => ({
+      engine: 'command',
+      command: [
+        ...[process.execPath, 'app.cjs', String(degrees + off)],
+        ...['{input}', '{output:inverse_depth}', '{output:fov_deg}'],
+      ],
+      raw: { fov_deg: { type: 'float32', shape: [1] } },
+    })
+    writeConfig(folder, {
+      engines: { near: app(0), off: app(0.03) },
+      models: { tiny: { onnx: 'models/tiny.onnx' } },
+    })
+    const gate = ['gate', '--scene', 'waves']
+    expect(await depthgate(gate, folder)).toMatchObject({ code: 0 })
+    expect((await depthgate(['accept', '--all'], folder)).stdout.match(/accepted/g)).toHaveLength(2)
+    expect(readdirSync(baselines(folder)).filter(name => name.endsWith('.json'))).toHaveLength(2)
+    expect(await depthgate(gate, folder)).toMatchObject({ code: 0 })
+    expect((await depthgate(['pending'], folder)).stdout).toBe('nothing is pending\n')
   })
 
   test('within the margin nothing is pending and nothing is rewritten', async () => {

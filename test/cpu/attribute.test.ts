@@ -41,7 +41,7 @@ async function project(
   }
   const input = ndarray(picture, [1, 1, ...size])
   const engine = await loadOnnx({
-    ...{ onnx, emulated: false, precision: 'fp32', fusion: 'off', cache: '' },
+    ...{ onnx, emulated: false, precision: 'fp32', fusion: 'off', cache: '', root: '' },
     engine: { engine: 'onnxruntime' },
   })
   const { outputs } = await engine.run(input, ['depth'])

@@ -17,6 +17,7 @@ const request = (onnx: string, more: Partial<EngineRequest> = {}): EngineRequest
   fusion: 'on',
   engine: { engine: 'onnxruntime' },
   cache: repo,
+  root: repo,
   ...more,
 })
 const golden = openGolden(join(repo, 'fixtures/tiny/golden/tiny'))

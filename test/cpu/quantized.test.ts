@@ -70,6 +70,7 @@ describe.each(['int8', 'fp8'] as const)('%s in ONNX Runtime', format => {
         fusion,
         engine: { engine: 'onnxruntime' },
         cache: folder,
+        root: folder,
       })
       const { y } = (await engine.run(ndarray(x, shape), ['y'])).outputs
       await engine.release()

@@ -80,7 +80,7 @@ describe("ONNX Runtime's GPU providers", () => {
       {},
     )
     const request: EngineRequest = {
-      ...{ onnx, emulated: false, precision: 'tf32', fusion: 'on', cache: temporaryFolder() },
+      ...{ onnx, emulated: false, precision: 'tf32', fusion: 'on', cache: temporaryFolder(), root: '' },
       engine: engines.cuda,
     }
     const said = await loadOnnx(request).then(

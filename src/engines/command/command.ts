@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'
 import { DepthgateError } from '../../base/errors.ts'
 import { sha256, sha256File } from '../../base/files.ts'
@@ -29,6 +29,7 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
       engineVersion: settings.version ?? 'unknown',
       provider: 'command',
       device: cpuName(),
+      options: { command: commandIdentity(settings, request.root) },
     },
     // what they are is known when they are read
     inputs: [],
@@ -140,6 +141,16 @@ function readRaw(
 function bytesOf({ data }: NdArray<FloatArray>): Uint8Array {
   const values = data instanceof Float32Array ? data : Float32Array.from(data)
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+}
+
+/**
+ * Tells commands of one project apart, alike on every machine: folders are told from the config's, and a program outside it,
+ * such as an interpreter, by its name. A hash, since arguments may hold what does not belong into a repository. Pure.
+ */
+export function commandIdentity({ command, cwd }: CommandSettings, root: string): string {
+  const [program = '', ...args] = command.map(word => word.replaceAll(root + sep, ''))
+  const words = [relative(root, cwd ?? root), isAbsolute(program) ? basename(program) : program, ...args]
+  return sha256(JSON.stringify(words)).slice(0, 12)
 }
 
 /** Stands for the network where the command brings its own: its words, and its program where that is a file. */

@@ -15,7 +15,7 @@ describe('TF32 is known before a GPU provider runs:', () => {
     vi.stubEnv('NVIDIA_TF32_OVERRIDE', override)
     return () =>
       checkArithmetic({
-        ...{ onnx: 'm.onnx', emulated, precision, fusion: 'on', cache: '' },
+        ...{ onnx: 'm.onnx', emulated, precision, fusion: 'on', cache: '', root: '' },
         engine: { engine: 'onnxruntime', provider },
       })
   }
