@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
-import { loadConfig } from '../gate/config.ts'
-import { removeObsolete } from '../gate/obsolete.ts'
+import { findModel, loadConfig } from '../gate/config.ts'
+import { findObsolete, removeObsolete } from '../gate/obsolete.ts'
 import { checkMayWrite } from '../gate/review.ts'
 import { runOutcome } from '../gate/run-record.ts'
 import { readRun, runIds, runsFolder } from '../gate/run-store.ts'
@@ -14,7 +14,8 @@ export const prune: Command = {
   help: `depthgate prune [options]
 
 Only a whole run knows what is obsolete, so this acts on the last one in .depthgate/runs; if that was filtered, stopped or
-broken, run \`depthgate gate\` without a filter first. A baseline of another machine is never obsolete.
+broken, run \`depthgate gate\` without a filter first. What this config names is never removed, though a run of another
+config did not need it. A baseline of another machine is never obsolete.
 
   --dry-run        list what would go, and remove nothing
   --write-in-ci    remove although CI is set
@@ -33,17 +34,23 @@ Exit code: 0 done, 2 there is no whole run to go by.
       json: { type: 'boolean', default: false },
     })
     noPositionals('prune', positionals, 'It removes what the last whole run lists as obsolete')
-    const { root } = loadConfig(values.config)
+    const config = loadConfig(values.config)
+    const { root } = config
     const id = runIds(root).at(-1)
     if (id === undefined)
       throw new DepthgateError('run', `${runsFolder(root)}: holds no run. Run \`depthgate gate\` first`)
     const run = readRun(join(runsFolder(root), id)).run
-    const { header, obsolete } = run
+    const { header } = run
     if (header.filter || header.partial || runOutcome(run) === 'broken')
       throw new DepthgateError(
         'run',
         `${join(runsFolder(root), id)}: was ${header.filter ? 'filtered' : header.partial ? 'stopped' : 'broken'}, and does not know what is obsolete. Run \`depthgate gate\` whole first`,
       )
+    // the run may be of another config, or of this one before it was edited: the config in force has the say
+    const models = Object.keys(config.config.models).map(name => findModel(config, name))
+    const obsolete = findObsolete(config, models, run.cases).filter(({ path, scene }) =>
+      run.obsolete.some(listed => listed.path === path && listed.scene === scene),
+    )
     if (!values['dry-run']) {
       checkMayWrite(values['write-in-ci'])
       for (const item of obsolete) removeObsolete(root, item)

@@ -1,7 +1,6 @@
 import { cpus } from 'node:os'
 import { inCi } from '../base/ci.ts'
 import { version } from '../base/version.ts'
-import { type Environment, environmentOf } from './baseline-file.ts'
 import type { LoadedConfig } from './config.ts'
 import { findObsolete } from './obsolete.ts'
 import { nameOf, type Plan } from './plan.ts'
@@ -40,7 +39,7 @@ export function finishRun({ id, config, plan, filter, started, records, partial 
     quality: summariseQuality(records, model => config.config.models[model]?.truth?.keeps),
     broken: plan.broken,
     remarks: plan.remarks,
-    obsolete: whole ? findObsolete(config, models, environments(config, records)) : [],
+    obsolete: whole ? findObsolete(config, models, records) : [],
   }
 }
 
@@ -54,18 +53,4 @@ export function hostFacts(): RunHeader['host'] {
     cores: cpus().length,
     ci: inCi(),
   }
-}
-
-/** The environments that a run's baselines belong to, by model. */
-function environments({ config }: LoadedConfig, records: readonly CaseRecord[]): Map<string, Environment[]> {
-  const found = new Map<string, Environment[]>()
-  for (const record of records) {
-    const fingerprint = record.type === 'judged' ? record.verdict.fingerprint : undefined
-    if (fingerprint)
-      found.set(record.model, [
-        ...(found.get(record.model) ?? []),
-        environmentOf(fingerprint, config.baseline?.anyCpu),
-      ])
-  }
-  return found
 }

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { providerOf } from '../engines/settings.ts'
 import {
   type BaselineFile,
@@ -9,9 +9,12 @@ import {
   baselinesFolder,
   changeBaseline,
   type Environment,
+  environmentOf,
   readBaseline,
 } from './baseline-file.ts'
 import { type LoadedConfig, type Model, precisionsOf } from './config.ts'
+import type { Config } from './define-config.ts'
+import type { CaseRecord } from './run-record.ts'
 
 /** A golden or a baseline that a whole run did not need. */
 export interface Obsolete {
@@ -25,21 +28,25 @@ export interface Obsolete {
 /**
  * What the models of a config no longer need. Only a whole run may ask: under a filter everything that was left out would
  * look unneeded. A baseline of another machine is never listed, whoever needs it cannot be seen from here.
- * `used` holds the environments of the run, by model.
+ * `records` are the cases of the run.
  */
 export function findObsolete(
   { root, config }: LoadedConfig,
   models: readonly Model[],
-  used: ReadonlyMap<string, readonly Environment[]>,
+  records: readonly CaseRecord[],
 ): Obsolete[] {
-  const named = new Set(
-    Object.entries(config.models).map(([name, { golden }]) => join(root, golden ?? join('golden', name))),
+  const used = environments(config, records)
+  const named = Object.entries(config.models).map(([name, { golden }]) =>
+    resolve(root, golden ?? join('golden', name)),
   )
-  const goldens = [...new Set([...named].map(folder => dirname(folder)))].flatMap(parent =>
+  // spelled in another way, behind a link, or with a named folder inside
+  const holdsNamed = (folder: string) =>
+    named.some(other => `${followed(other)}${sep}`.startsWith(`${followed(folder)}${sep}`))
+  const goldens = [...new Set(named.map(folder => dirname(folder)))].flatMap(parent =>
     existsSync(parent)
       ? readdirSync(parent)
           .map(entry => join(parent, entry))
-          .filter(folder => !named.has(folder) && existsSync(join(folder, 'manifest.json')))
+          .filter(folder => !holdsNamed(folder) && existsSync(join(folder, 'manifest.json')))
       : [],
   )
   const fromRoot = (path: string) => relative(root, path)
@@ -60,6 +67,25 @@ export function findObsolete(
       })),
     ),
   ]
+}
+
+/** The path behind all links; itself where there is nothing. */
+function followed(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path
+}
+
+/** The environments that a run's baselines belong to, by model. */
+function environments(config: Config, records: readonly CaseRecord[]): Map<string, Environment[]> {
+  const found = new Map<string, Environment[]>()
+  for (const record of records) {
+    const fingerprint = record.type === 'judged' ? record.verdict.fingerprint : undefined
+    if (fingerprint)
+      found.set(record.model, [
+        ...(found.get(record.model) ?? []),
+        environmentOf(fingerprint, config.baseline?.anyCpu),
+      ])
+  }
+  return found
 }
 
 function obsoleteIn(

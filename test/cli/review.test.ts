@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -242,6 +242,32 @@ describe.concurrent('obsolete goldens and baselines', () => {
     expect(existsSync(join(folder, 'golden/retired'))).toBe(false)
     expect(Object.keys(readJson(baselineFile(folder)).scenes)).toEqual(['gradient', 'waves'])
     expect((await depthgate(['gate'], folder)).stdout).not.toContain('obsolete')
+  })
+
+  test('are judged by the config that prune is given, though a run of another listed them', async () => {
+    const folder = await aged()
+    cpSync(join(folder, 'golden/tiny'), join(folder, 'golden/set/inner'), { recursive: true })
+    cpSync(join(folder, 'golden/tiny/manifest.json'), join(folder, 'golden/set/manifest.json'))
+    cpSync(join(folder, 'golden/tiny'), join(folder, 'golden/gone'), { recursive: true })
+    cpSync(join(folder, 'golden/tiny'), join(folder, 'golden/v2'), { recursive: true })
+    symlinkSync('v2', join(folder, 'golden/latest'))
+    const tiny = { onnx: 'models/tiny.onnx' }
+    const models = {
+      tiny,
+      retired: { ...tiny, golden: 'golden/retired/' },
+      inner: { ...tiny, golden: join(folder, 'golden/set/inner') },
+      linked: { ...tiny, golden: 'golden/latest' },
+    }
+    writeFileSync(join(folder, 'other.config.json'), JSON.stringify({ models }))
+    const { stdout } = await depthgate(['gate'], folder)
+    for (const name of ['retired', 'set', 'gone', 'v2'])
+      expect(stdout).toContain(`golden/${name}: goldens of a model that the config does not name`)
+    const pruned = await depthgate(['prune', '--config', 'other.config.json'], folder)
+    expect(pruned.stdout).toMatch(
+      /^removed golden\/gone \(.*\)\nremoved golden\/tiny\/baselines\/\S+, scene long-gone \(.*\)\n$/,
+    )
+    expect(readdirSync(join(folder, 'golden')).sort()).toEqual(['latest', 'retired', 'set', 'tiny', 'v2'])
+    expect(existsSync(join(folder, 'golden/set/inner/manifest.json'))).toBe(true)
   })
 
   test('of an engine that this config does not have are left to the config that has it', async () => {
