@@ -18,7 +18,7 @@ import { type EngineSettings, providerOf } from '../engines/settings.ts'
 import { derivation, isFov, primaryOutput } from '../golden/kinds.ts'
 import { readInput, type Truth } from '../golden/store.ts'
 import { calibrationOf } from './calibration.ts'
-import type { Model } from './config.ts'
+import { type Model, onnxByPrecision } from './config.ts'
 import { engineNamed } from './engines.ts'
 import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
 import { type Variant, variantFor } from './variant.ts'
@@ -128,7 +128,7 @@ export async function inferOn(
   const { outputs: specs } = model.golden.manifest
   const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
   const onnxName = (output: string) => model.config.outputs?.[output]?.onnx ?? output
-  refuseExtraOutputs(model, loaded, from.source, wanted.map(onnxName))
+  checkOutputs(model, loaded, from.source, wanted.map(onnxName))
   const { outputs: arrays, milliseconds } = await loaded.run(
     readInput(model.golden, scene),
     wanted.map(onnxName),
@@ -191,17 +191,33 @@ async function sourceFor(
   return variantFor(model, weak ? 'fp32' : precision, providerOf(settings), made)
 }
 
-/** An output that nobody judges is a hole in the gate, unless the config says that it is meant. */
-function refuseExtraOutputs(
+/**
+ * An output that nobody judges is a hole in the gate, unless the config says that it is meant; a name in the config that
+ * the network does not have is a slip.
+ */
+function checkOutputs(
   { config, file, name }: Model,
   engine: Engine,
   onnx: string,
   wanted: readonly string[],
 ): void {
+  const there = engine.outputs.map(output => output.name)
   const ignored = config.ignoreOutputs ?? []
-  const extra = engine.outputs
-    .map(output => output.name)
-    .filter(output => !wanted.includes(output) && !ignored.includes(output))
+  // a command or PyTorch gives what its settings say, and one of several files may lack what another has
+  const ofOnnx = ['onnxruntime', 'tensorrt'].includes(engine.fingerprint.engine)
+  const oneFile = Object.keys(onnxByPrecision(config)).length === 1
+  const renamed = Object.values(config.outputs ?? {}).flatMap(output => output.onnx ?? [])
+  const slip = (where: string, names: readonly string[]) => {
+    const lacks = names.find(output => !there.includes(output))
+    if (lacks !== undefined)
+      throw new DepthgateError(
+        'config',
+        `${file}: model ${name}: ${where} ${JSON.stringify(lacks)}, an output that ${onnx} does not have. It has ${there.join(', ')}`,
+      )
+  }
+  if (ofOnnx) slip('`outputs` names', renamed)
+  if (ofOnnx && oneFile) slip('`ignoreOutputs` names', ignored)
+  const extra = there.filter(output => !wanted.includes(output) && !ignored.includes(output))
   if (extra.length > 0)
     throw new DepthgateError(
       'onnx',

@@ -128,6 +128,20 @@ describe.concurrent('depthgate gate', () => {
     for (const path of pictures) expect(existsSync(join(folder, path))).toBe(true)
   })
 
+  test.each([
+    ['ignoreOutputs', { ignoreOutputs: ['nope'] }, 'nope'],
+    ['outputs', { outputs: { inverse_depth: { onnx: 'zzz' } } }, 'zzz'],
+  ])('a name in `%s` that the ONNX does not have is an error', async (key, entry, name) => {
+    const { code, stdout } = await depthgate(['gate', '--scene', 'waves'], tinyProject(entry))
+    expect(stdout).toMatch(
+      new RegExp(
+        `model tiny: \`${key}\` names "${name}", an output that \\S*tiny\\.onnx does not have\\. It has inverse_depth, fov_deg\\n`,
+      ),
+    )
+    expect(stdout).not.toContain('which no golden holds')
+    expect(code).toBe(2)
+  })
+
   test('a verdict stands where its picture cannot be written', async () => {
     const folder = tinyProject({}, 'poisoned.onnx')
     writeFileSync(join(folder, 'blocked'), '')
