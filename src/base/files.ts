@@ -3,11 +3,13 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
   readFileSync,
   readSync,
+  realpathSync,
   statSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -51,6 +53,11 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
       { cause },
     )
   }
+}
+
+/** The path behind all links; undefined where there is nothing. */
+export function followed(path: string): string | undefined {
+  return existsSync(path) ? realpathSync.native(path) : undefined
 }
 
 /** Why nothing can be written into a folder, which need not be there yet. */

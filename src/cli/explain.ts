@@ -5,7 +5,6 @@ import { explainOn } from '../explain/explain-on.ts'
 import { guideOf } from '../explain/guide.ts'
 import { variantsOf } from '../explain/variants.ts'
 import { chosenRecipe } from '../gate/chosen-recipe.ts'
-import { loadConfig } from '../gate/config.ts'
 import { explainHtml } from '../report/explain/explain-html.ts'
 import { explainText } from '../report/explain-text.ts'
 import { fromHere } from '../report/phrase.ts'
@@ -59,11 +58,10 @@ Exit code: 0 told, 2 bad input, 130 stopped.
       json: { type: 'boolean', default: false },
       config: { type: 'string' },
     })
-    const question = questionOf('explain', positionals, values)
+    const { question, config } = questionOf('explain', positionals, values)
     const [budget, top] = [countOf('--trials', values.trials), countOf('--top', values.top)]
     const nodes = values.nodes === undefined ? undefined : patternOf('--nodes', values.nodes)
-    if (values.html !== undefined)
-      checkOutput(configSources(loadConfig(values.config)), '--html', values.html)
+    if (values.html !== undefined) checkOutput(configSources(config), '--html', values.html)
     const { recipe, notes } = chosenRecipe(question.model, question.precision)
     for (const note of notes) console.error(`note: ${note}`)
     const stop = stopOnSignal('what was tried is kept: the same command goes on from there')

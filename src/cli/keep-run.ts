@@ -1,20 +1,18 @@
-import { dirname, join, resolve } from 'node:path'
-import { DepthgateError, messageOf } from '../base/errors.ts'
-import { folderFault } from '../base/files.ts'
+import { join } from 'node:path'
+import { messageOf } from '../base/errors.ts'
 import type { LoadedConfig } from '../gate/config.ts'
 import type { JudgedRun } from '../gate/gate.ts'
 import { nameOf } from '../gate/plan.ts'
 import type { RunRecord } from '../gate/run-record.ts'
 import { forgetOldRuns, type RunWriter, runsFolder, saveRun } from '../gate/run-store.ts'
+import { checkPlace } from './output.ts'
 
 /**
  * Saves a run as it goes. Where that cannot be done, such as on a full disk, it is told once and the verdicts stand; a
  * folder that was asked for by name and cannot be begun is an error at once.
  */
 export function keepRun({ root }: LoadedConfig, id: string, folder: string | undefined, none: boolean) {
-  const fault = folder === undefined ? undefined : folderFault(dirname(resolve(folder)))
-  if (fault !== undefined)
-    throw new DepthgateError('usage', `--save ${folder}: cannot be written: ${fault}. Choose another place`)
+  if (folder !== undefined) checkPlace('--save', folder)
   const path = folder ?? join(runsFolder(root), id)
   let writer: RunWriter | undefined = none ? undefined : saveRun(path)
   const attempt = (work: (writer: RunWriter) => void): void => {

@@ -13,7 +13,7 @@ import { chosenUnit, planOf } from '../explain/plan-of.ts'
 import { staysOf } from '../explain/stays.ts'
 import { type Variants, variantsOf } from '../explain/variants.ts'
 import { recipeBelowPlan } from '../gate/chosen-recipe.ts'
-import { type LoadedConfig, loadConfig } from '../gate/config.ts'
+import type { LoadedConfig } from '../gate/config.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { type PrecisionPlan, planRecipe, readAnyPlan } from '../gate/precision-plan.ts'
 import { writeModel } from '../onnx/write.ts'
@@ -86,14 +86,14 @@ Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was conf
 `,
   async run(args) {
     const { values, positionals } = parse('mend', args, options)
-    const question = questionOf('mend', positionals, values)
+    const { question, config } = questionOf('mend', positionals, values)
     const margin = numberOf('--margin', values.margin)
     if (!(margin >= 0 && margin < 1))
       throw new DepthgateError('usage', `--margin ${values.margin}: give a share from 0 to below 1`)
     if (values.frontier !== undefined && !values.frontier.endsWith('.svg'))
       throw new DepthgateError('usage', `--frontier ${values.frontier}: is a picture; end its name in .svg`)
     const planFile = planFileOf(question, values.plan)
-    refuseLoss(loadConfig(values.config), planFile, values)
+    refuseLoss(config, planFile, values)
     const { recipe, notes } = recipeBelowPlan(question.model, question.precision)
     refuseOtherPlan(question, planFile)
     for (const note of notes) console.error(`note: ${fromHere(note)}`)
@@ -156,11 +156,9 @@ async function keep(
 ): Promise<void> {
   const { model, onnx, precision } = question
   const say = sayer(values)
+  const { recipe } = planRecipe(plan, onnx, planFile)
   // what cannot be made leaves the plan of an earlier search as it was
-  if (values.out !== undefined) {
-    const { recipe } = planRecipe(plan, onnx, planFile)
-    writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
-  }
+  if (values.out !== undefined) writeModel(values.out, await variants.make(recipe, 'native'), { from: onnx })
   writeWhole(planFile, `${honestJson(plan)}\n`)
   const told =
     planFile === namedPlan(question)
@@ -171,7 +169,6 @@ async function keep(
   for (const line of tf32Hint(engineNamed(model, question.engine).settings, found.mended)) say(line)
   keepFrontier(question, found, margin, values)
   if (!values.trtexec && !values.modelopt) return
-  const { recipe } = planRecipe(plan, onnx, planFile)
   const { nodes, sizes } = staysOf(onnx, precision, recipe)
   if (values.trtexec) say(foreignText('trtexec', trtexecArguments({ ...plan, nodes })))
   if (values.modelopt)

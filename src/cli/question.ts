@@ -7,7 +7,14 @@ import { usesOnnx } from '../engines/command/placeholders.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import type { Question } from '../explain/evaluator.ts'
 import type { MadeFormat } from '../explain/variants.ts'
-import { findModel, loadConfig, type Model, onnxByPrecision, sceneNames } from '../gate/config.ts'
+import {
+  findModel,
+  type LoadedConfig,
+  loadConfig,
+  type Model,
+  onnxByPrecision,
+  sceneNames,
+} from '../gate/config.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { appliesTo, type LimitName, limitNames, type Tolerance } from '../gate/tolerance.ts'
 import { quantizedFormats } from '../precision/quantized-weight.ts'
@@ -23,8 +30,12 @@ interface Asked {
   config?: string
 }
 
-/** What `explain` and `mend` ask: a model of the config at a precision that depthgate makes, on some of its scenes. */
-export function questionOf(verb: string, positionals: readonly string[], asked: Asked): Question {
+/** What `explain` and `mend` ask, and of which config: a model at a precision that depthgate makes, on some of its scenes. */
+export function questionOf(
+  verb: string,
+  positionals: readonly string[],
+  asked: Asked,
+): { question: Question; config: LoadedConfig } {
   const [name, ...more] = positionals
   if (name === undefined || more.length > 0)
     throw new DepthgateError(
@@ -32,7 +43,8 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
       `depthgate ${verb} takes one model of the config, got ${positionals.length}. See: depthgate ${verb} --help`,
     )
   const precision = formatOf(asked.precision)
-  const model = findModel(loadConfig(asked.config), name)
+  const config = loadConfig(asked.config)
+  const model = findModel(config, name)
   const own = onnxByPrecision(model.config)
   if (own[precision] !== undefined)
     throw new DepthgateError(
@@ -56,10 +68,11 @@ export function questionOf(verb: string, positionals: readonly string[], asked: 
   const known = sceneNames(model)
   const scenes = [...new Set(asked.scene ?? known)].sort()
   for (const scene of scenes) checkChoice(scene, known, `--scene of ${name}`)
-  return {
+  const question: Question = {
     ...{ model, onnx, precision, scenes, engine: engine.name },
     ...(asked.within && { tolerance: limitsOf(model, asked.within) }),
   }
+  return { question, config }
 }
 
 /** Limits over the config's. One that no output has would hold nothing. */

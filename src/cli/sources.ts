@@ -1,10 +1,11 @@
 import { basename, join, relative, resolve, sep } from 'node:path'
-import { configFileNames, type LoadedConfig, onnxByPrecision } from '../gate/config.ts'
+import { followed } from '../base/files.ts'
+import { configFileNames, goldenFolder, type LoadedConfig, onnxByPrecision } from '../gate/config.ts'
 import type { ModelConfig } from '../gate/define-config.ts'
 import type { SavedRun } from '../gate/run-store.ts'
 import { openGolden } from '../golden/store.ts'
 import { externalFiles } from '../onnx/hash.ts'
-import { followed, given, type Source } from './output.ts'
+import { given, type Source } from './output.ts'
 
 /** An ONNX, and the files that hold its weights. */
 export function onnxSource(onnx: string, what = 'is the model itself'): Source {
@@ -26,7 +27,7 @@ export function modelSources({ file, root, config }: LoadedConfig): Source[] {
   return [
     given('is the config', file),
     ...Object.entries(config.models).flatMap(([name, model]) => {
-      const golden = resolve(root, model.golden ?? join('golden', name))
+      const golden = goldenFolder(root, name, model)
       return [
         ...Object.entries(onnxByPrecision(model)).map(([precision, onnx]) =>
           onnxSource(resolve(root, onnx), `is the ${precision} ONNX of ${name}`),
@@ -58,7 +59,7 @@ export function runSource({ run, folder }: SavedRun): Source {
 /** Other files may lie in a golden's folder, which may be the whole project. */
 function goldenSource(folder: string, name: string): Source {
   return path => {
-    const [first = '', ...rest] = relative(followed(folder), path).split(sep)
+    const [first = '', ...rest] = relative(followed(folder) ?? folder, path).split(sep)
     const own =
       rest.length === 0 ? first === 'manifest.json' : ['baselines', ...scenesIn(folder)].includes(first)
     return own ? `belongs to the golden of ${name}` : undefined

@@ -94,6 +94,11 @@ function evaluate(path: string): unknown {
   }
 }
 
+/** Where the goldens of a model lie. */
+export function goldenFolder(root: string, name: string, { golden }: ModelConfig): string {
+  return resolve(root, golden ?? join('golden', name))
+}
+
 const models = new Map<string, Model>()
 
 /** A model by its name, its goldens opened once a process. */
@@ -107,7 +112,7 @@ export function findModel({ file, root, config }: LoadedConfig, name: string): M
         'config',
         `${file}: has no model ${JSON.stringify(name)}${didYouMean(name, Object.keys(config.models))}`,
       )
-    const golden = openGolden(resolve(root, found.golden ?? join('golden', name)))
+    const golden = openGolden(goldenFolder(root, name, found))
     for (const output of Object.keys(found.outputs ?? {}))
       if (!Object.hasOwn(golden.manifest.outputs, output))
         throw new DepthgateError(

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
+import { followed } from '../base/files.ts'
 import { providerOf } from '../engines/settings.ts'
 import {
   type BaselineFile,
@@ -12,7 +13,7 @@ import {
   environmentOf,
   readBaseline,
 } from './baseline-file.ts'
-import { type LoadedConfig, type Model, precisionsOf } from './config.ts'
+import { goldenFolder, type LoadedConfig, type Model, precisionsOf } from './config.ts'
 import type { Config } from './define-config.ts'
 import type { CaseRecord } from './run-record.ts'
 
@@ -36,12 +37,10 @@ export function findObsolete(
   records: readonly CaseRecord[],
 ): Obsolete[] {
   const used = environments(config, records)
-  const named = Object.entries(config.models).map(([name, { golden }]) =>
-    resolve(root, golden ?? join('golden', name)),
-  )
+  const named = Object.entries(config.models).map(([name, model]) => goldenFolder(root, name, model))
   // spelled in another way, behind a link, or with a named folder inside
-  const holdsNamed = (folder: string) =>
-    named.some(other => `${followed(other)}${sep}`.startsWith(`${followed(folder)}${sep}`))
+  const whole = (folder: string) => `${followed(folder) ?? folder}${sep}`
+  const holdsNamed = (folder: string) => named.some(other => whole(other).startsWith(whole(folder)))
   const goldens = [...new Set(named.map(folder => dirname(folder)))].flatMap(parent =>
     existsSync(parent)
       ? readdirSync(parent)
@@ -67,11 +66,6 @@ export function findObsolete(
       })),
     ),
   ]
-}
-
-/** The path behind all links; itself where there is nothing. */
-function followed(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path
 }
 
 /** The environments that a run's baselines belong to, by model. */

@@ -1,17 +1,9 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  readSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, win32 } from 'node:path'
 import { clearField, create } from '@bufbuild/protobuf'
 import type { ByteSource } from '../base/bytes.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { followed } from '../base/files.ts'
 import {
   StringStringEntryProtoSchema,
   type TensorProto,
@@ -160,11 +152,6 @@ export function fill(bytes: Uint8Array, open: number, offset: number, file: stri
       throw new DepthgateError('onnx', `${file}: became shorter while it was read. Wait for its writer`)
     at += read
   }
-}
-
-/** The path behind all links; `undefined` where there is nothing. */
-function followed(path: string): string | undefined {
-  return existsSync(path) ? realpathSync(path) : undefined
 }
 
 function isInside(folder: string, file: string): boolean {
