@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Depth Pro's rows on a GPU host of two GPUs that reaches no network, within SECONDS: mend on the first GPU, guided there; beside
-# it the conversions of the peers on the processor; then all that they made is built and timed.
+# Depth Pro's rows on a GPU host of two GPUs that reaches no network, within SECONDS: mend on the first GPU, guided there, while
+# Polygraphy searches on the second and the other tools convert on the processor; then all that was made is built and timed.
 #   depth-pro.sh WORK OUT SECONDS
 # WORK needs 60 GB. OUT gets Depth Pro's table with these rows, and results.json for table.mjs. The rows of plain FP16, FP32 sums
 # and FP32, and by them the limits, are those of models/depth-pro/table.json: it must be such a host.
@@ -20,10 +20,12 @@ measure --gpus 0 & golden=$!
 wait $golden
 "$python" -W ignore "$model/project.py" "$work" >"$work/logs/project.log" 2>&1
 cp "$out/table.json" "$work/table.json"
+grep -q '"fp16-sum32": {' "$work/table.json" || { echo "no limits: $model/table.json is of another host" >&2; exit 1; }
 
-try 1 "$(left 400)" --only autocast-unranged --only auto-mixed & peers=$!
+try 1 "$(left 150)" --only polygraphy & searching=$!
+try 1 "$(left 400)" --only autocast-unranged --only auto-mixed & converting=$!
 try 0 "$(left 350)" --only mend --guide cuda
-wait $peers
+wait $converting
 
 # the same layers get the same kernels
 [ -e "$work/peers/timing.cache" ] && [ ! -e "$work/timing.cache" ] && cp "$work/peers/timing.cache" "$work/timing.cache"
@@ -31,5 +33,7 @@ made=()
 for name in mend autocast-unranged auto-mixed; do
   [ -e "$work/peers/$name.onnx" ] && made+=(--onnx "$name=$work/peers/$name.onnx")
 done
-[ ${#made[@]} -gt 0 ] && measure --gpus 0,1 "${made[@]}"
-node "$here/depth-pro.mjs" rows "$out/table.json" "$work/peers/peers.json" "$out"
+[ ${#made[@]} -gt 0 ] && measure --gpus 0 --tf32 "${made[@]}"
+wait $searching
+"$python" "$model/table.py" "$work" "$out"
+node "$here/depth-pro.mjs" rows "$work" "$out/table.json" "$out"

@@ -3,9 +3,10 @@
     . DEST/env.sh
     python3 engine.py parse ONNX                                        # does TensorRT read it at all?
     python3 engine.py build ONNX PLAN --golden golden.npz --row ROW.json [--tf32] [--unfused] [--level 3] [--cache timing.cache] [--seconds 300]
+    python3 engine.py losses PLAN --golden golden.npz --row ROW.json    # of an engine that someone else has built
     python3 engine.py time PLAN --golden golden.npz --row ROW.json
 
-`build` writes ROW.json, `time` adds to it. A build that takes longer than --seconds ends by itself, and what it has timed
+`build` and `losses` write ROW.json, `time` adds to it. A build that takes longer than --seconds ends by itself, and what it has timed
 stays in the cache, so that the next call goes on there. Needs the tensorrt bindings, PyTorch and NumPy. Inputs and outputs are
 `image`, `inverse_depth` and `fov_deg`, in any format of floats.
 """
@@ -62,10 +63,14 @@ def build(options):
     write_bytes(options.plan, memoryview(plan))
     row = {
         "engine": f"TensorRT {trt.__version__}", "level": options.level, "buildSeconds": round(seconds, 1), "planMB": round(plan.nbytes / 1e6),
-        "timingsKnown": known, "marked": marked, "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "timingsKnown": known, "marked": marked, "at": now(),
     }
     del plan, network, parser, builder
     write_json(options.row, row)
+    measure_losses(options, row)
+
+
+def measure_losses(options, row):
     _runtime, engine = loaded(options.plan)
     row |= {"layers": engine.num_layers, "scratchMB": round(engine.device_memory_size_v2 / 1e6)}
     write_json(options.row, row)
@@ -75,6 +80,14 @@ def build(options):
     write_json(options.row, row)
     np.savez(options.row.with_suffix(".npz"), **actual)
     print(json.dumps(row), flush=True)
+
+
+def losses_of(options):
+    measure_losses(options, {"engine": f"TensorRT {trt.__version__}", "planMB": round(options.plan.stat().st_size / 1e6), "at": now()})
+
+
+def now():
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 class Deadline(trt.IProgressMonitor):
@@ -220,7 +233,7 @@ def time_plan(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb, files in {"parse": ["onnx"], "build": ["onnx", "plan"], "time": ["plan"]}.items():
+    for verb, files in {"parse": ["onnx"], "build": ["onnx", "plan"], "losses": ["plan"], "time": ["plan"]}.items():
         each = verbs.add_parser(verb)
         for file in files:
             each.add_argument(file, type=Path)
@@ -234,7 +247,7 @@ def main():
             each.add_argument("--cache", type=Path)
             each.add_argument("--seconds", type=float, default=float("inf"))
     options = parser.parse_args()
-    {"parse": lambda: parsed(options.onnx), "build": lambda: build(options), "time": lambda: time_plan(options)}[options.verb]()
+    {"parse": lambda options: parsed(options.onnx), "build": build, "losses": losses_of, "time": time_plan}[options.verb](options)
 
 
 if __name__ == "__main__":

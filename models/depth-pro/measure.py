@@ -1,6 +1,6 @@
 """Everything that fills the table, in order of importance, until the time is over. Called by measure.sh.
 
-    python3 measure.py WORK OUT SECONDS [--gpus 0,1] [--level 3] [--only NAMES] [--onnx NAME=FILE …] [--known OUT] [--prepare]
+    python3 measure.py WORK OUT SECONDS [--gpus 0,1] [--level 3] [--only NAMES] [--onnx NAME=FILE … [--tf32]] [--known OUT] [--prepare]
 
 What WORK holds already is not done again, so a second call goes on where the first one stopped; --known takes up what
 another WORK on the same kind of host had measured. OUT/table.json and OUT/table.md are written anew after every step, with what
@@ -42,7 +42,7 @@ class Measurement:
         self.engines = {name: engine for name, engine in ENGINES.items() if not options.only or name in options.only}
         self.files, self.taken, self.now = {}, set(), {}
         for name, file in options.onnx:
-            self.engines[name] = Engine(f"{name}, TensorRT", None)
+            self.engines[name] = Engine(f"{name}, TensorRT", None, ("--tf32",) if options.tf32 else ())
             self.files[name] = file.resolve()
         for folder in (self.work / "rows", self.work / "logs", self.out):
             folder.mkdir(parents=True, exist_ok=True)
@@ -286,6 +286,7 @@ def main():
     parser.add_argument("--level", type=int, default=3, help="TensorRT's builder optimisation level, of all engines")
     parser.add_argument("--only", type=lambda text: text.split(","), help="these engines alone")
     parser.add_argument("--onnx", type=named, action="append", default=[], help="NAME=FILE: one more engine, from anyone's ONNX")
+    parser.add_argument("--tf32", action="store_true", help="TF32 kernels are allowed in the engines of --onnx")
     parser.add_argument("--known", type=Path, help="OUT of an earlier call on such a host: table.json and timing.cache.gz")
     parser.add_argument("--prepare", action="store_true", help="only what needs no GPU")
     parser.add_argument("--small", action="store_true", help="a small network, to try the scripts")
