@@ -6,9 +6,10 @@ import type { Pair } from './correction.ts'
 import { costOf } from './cost.ts'
 import { type Costs, measuredCosts, nominalCosts, shapesOf } from './costs.ts'
 import { type Question, type Worst, worstOfTrial } from './evaluator.ts'
+import { productsOnly, throughout } from './even.ts'
 import { Forecast } from './forecast.ts'
 import type { Guide } from './guide.ts'
-import { everywhere, higher, isReduced, type Level, type Levels, levelsText } from './levels.ts'
+import { everywhere, higher, isReduced, type Levels, levelsText } from './levels.ts'
 import {
   type BuiltSet,
   cheaperOf,
@@ -20,15 +21,15 @@ import {
   pointOf,
   toldTrials,
 } from './mend.ts'
-import { type Attempt, nextBuild, settle } from './next-build.ts'
-import { cheapest, trifle } from './survey.ts'
+import { type Attempt, type Failed, nextBuild, settle } from './next-build.ts'
+import { cheapest, type Survey, trifle } from './survey.ts'
 import { type Measured, Target } from './target.ts'
 import { Trials } from './trials.ts'
 import type { Variants } from './variants.ts'
 
-interface Built extends BuiltSet {
-  levels: Levels
-}
+type Built = BuiltSet & { levels: Levels }
+
+type Reached = { levels: Levels; point: Point }
 
 /**
  * Finds a cheap set as `mend` does, on a guide that is quick to try a hundred sets on, and confirms it on the engine that the
@@ -68,7 +69,7 @@ export async function mendOn(
   const confirmation = () => ({
     guide: guide.question.engine,
     ...{ cost: costs.type, builds: built.builds, notes: built.notes },
-    sets: sets.map(({ why, point: reached, expected: hoped }) => ({ why, point: reached, expected: hoped })),
+    sets: sets.map(({ levels: _, ...told }) => told),
   })
 
   const targetLow = await built.low()
@@ -76,7 +77,7 @@ export async function mendOn(
     const fp32 = pointOf(units, full, nominal, worstOfTrial(guideFull))
     return { type: 'passes', low: point(low, targetLow), ...told(), fp32, confirmation: confirmation() }
   }
-  const targetFull = await built.measure(full, 'ends')
+  const targetFull = await built.full()
   if (targetLow.times && targetFull.times)
     costs = measuredCosts(units, nominal, { low: timesOf(targetLow), full: timesOf(targetFull) }, kernels)
   const ends = () => ({ ...told(), fp32: point(full, targetFull), confirmation: confirmation() })
@@ -98,34 +99,40 @@ export async function mendOn(
     const next = nextBuild(sets.map(attemptOf), target)
     if (next.type !== 'build') break
     // a cheaper set is worth a build where it saves a tenth
-    const below = next.why === 'room' ? 0.9 * sets[0]!.point.cost : Number.POSITIVE_INFINITY
+    const [first, last] = [sets[0], sets.at(-1)]
+    const below = next.why === 'room' && 'point' in first! ? 0.9 * first.point.cost : Number.POSITIVE_INFINITY
     // after a miss no node is given up again: errors that did not add up as expected may have cancelled
-    const onto = next.why === 'room' ? undefined : sets.at(-1)?.levels
+    const onto = next.why === 'missed' || next.why === 'safest' ? last!.levels : undefined
     // what is kept for later sets is for the first, where it finds none without
     const proposal =
       (await propose(next.cautions, below, onto)) ??
       (sets.length === 0 && trials.spent ? await propose(next.cautions, below, onto, 1) : undefined)
     if (!proposal) break
     const { levels, hoped } = proposal
-    const run = await built.measure(levels, 'sets')
+    const run = await built.attempt(levels, 'sets')
+    const about = { why: next.why, levels, expected: hoped }
+    if ('fault' in run) {
+      sets.push({ ...about, fault: run.fault })
+      continue
+    }
     measured.set(levelsText(levels), run)
-    sets.push({ why: next.why, levels, point: point(levels, run), expected: hoped })
+    sets.push({ ...about, point: point(levels, run) })
     await forecast.observe(levels, run.trial)
     known = forecast.survey(costs, worstOfTrial(targetLow.trial))
   }
 
   // also where no other set was left to build; a point of the frontier may be quicker
-  const candidates: { levels: Levels; point: Point }[] = [...sets]
+  const candidates: (Reached | { fault: string })[] = [...sets]
   const curve = frontier > 0 ? await frontierOf(known, frontier, onTarget) : undefined
   const settled = settle(candidates.map(attemptOf), target)
   const rest = () => ({ low: point(low, targetLow), ...(curve && { frontier: curve }), ...ends() })
   if (settled.type === 'confirmed') {
-    const { levels, point: mended } = candidates[settled.attempt]!
+    const { levels, point: mended } = candidates[settled.attempt] as Reached
     const cheaper = cheaperOf(mended, point(full, targetFull))
     const chosen = chosenOf(known, levels, costs)
     return { type: 'mended', mended, chosen, ...(cheaper && { cheaper }), ...rest() }
   }
-  const best = candidates[settled.best]
+  const best = candidates[settled.best] as Reached | undefined
   const chosen = best ? chosenOf(known, best.levels, costs) : []
   return { type: 'unconfirmed', best: best?.point ?? point(full, targetFull), chosen, ...rest() }
 
@@ -135,7 +142,7 @@ export async function mendOn(
     below: number,
     onto: Levels = low,
     reserve?: number,
-  ): Promise<{ levels: Level[]; hoped: Worst } | undefined> {
+  ): Promise<{ levels: Levels; hoped: Worst } | undefined> {
     for (const caution of cautions) {
       const allowed = floor + (target - floor) / caution
       // each set that is built is to be tried here too, and half of what is left is for sets after the next
@@ -145,24 +152,50 @@ export async function mendOn(
         const run = measured.get(levelsText(set))
         return run ? worstOfTrial(run.trial).used <= target : forecast.fits(set, allowed, keep)
       }
-      const cheap = await cheapest(known, allowed ** 2 - floor ** 2, passes, trifle * costs.all)
-      const levels = higher(cheap, onto)
-      if (measured.has(levelsText(levels)) || !isReduced(units, levels)) continue
+      const sought = async (survey: Survey) =>
+        higher(await cheapest(survey, allowed ** 2 - floor ** 2, passes, trifle * costs.all), onto)
+      const unbuilt = sets.findLast(set => 'fault' in set)
+      const levels = unbuilt ? await even(sought, passes, unbuilt.levels) : await sought(known)
+      if (isKnown(levels) || !isReduced(units, levels)) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)
         return { levels, hoped: await forecast.expect(levels) }
     }
     return undefined
   }
 
-  async function onTarget(levels: Levels): Promise<Point> {
+  /** What is less of a mixture than a set that could not be built. */
+  async function even(
+    sought: (survey: Survey) => Promise<Levels>,
+    passes: (set: Levels) => Promise<boolean | undefined>,
+    unbuilt: Levels,
+  ): Promise<Levels> {
+    const products = await sought(productsOnly(known, costs))
+    // undefined where no trial is left to tell
+    if (!isKnown(products) && (await passes(products)) !== false) return products
+    return throughout(units, unbuilt).find(set => !isKnown(set)) ?? full
+  }
+
+  function isKnown(levels: Levels): boolean {
+    const text = levelsText(levels)
+    return measured.has(text) || sets.some(set => levelsText(set.levels) === text)
+  }
+
+  async function onTarget(levels: Levels): Promise<Point | undefined> {
     const known = measured.get(levelsText(levels))
-    const found = point(levels, known ?? (await built.measure(levels, 'frontier')))
+    const run = known ?? (await built.attempt(levels, 'frontier'))
+    if ('fault' in run) {
+      built.notes.push(`a point of the frontier was not built: ${run.fault}`)
+      return undefined
+    }
+    const found = point(levels, run)
     if (!known && isReduced(units, levels)) candidates.push({ levels, point: found })
     return found
   }
 }
 
-function attemptOf({ point: { worst, cost, latency } }: { point: Point }): Attempt {
+function attemptOf(candidate: { point: Point } | { fault: string }): Attempt | Failed {
+  if ('fault' in candidate) return 'unbuilt'
+  const { worst, cost, latency } = candidate.point
   return { used: worst.used, cost, ...(latency !== undefined && { latency }) }
 }
 

@@ -37,14 +37,16 @@ export interface Point {
   latency?: number
 }
 
-/** One set of nodes that was built on the target. */
-export interface BuiltSet {
-  /** `first` of the guide's; after one that `missed`; the `safest`; one that is cheaper, where there was `room`. */
+/** One set of nodes that was built on the target, or could not be. */
+export type BuiltSet = {
+  /**
+   * `first` of the guide's; after one that `missed`; the `safest`; one that is cheaper, where there was `room`; after one that
+   * could not be built, as it was `uneven`.
+   */
   why: Extract<NextBuild, { type: 'build' }>['why']
-  point: Point
   /** What the guide, corrected by what was learned, let expect. */
   expected: Worst
-}
+} & ({ point: Point } | { fault: string })
 
 /** How an answer that another engine guided was confirmed on the target. */
 export interface Confirmation {
@@ -156,11 +158,11 @@ export function cheaperOf(mended: Point, fp32: Point): 'mended' | 'fp32' | undef
   return mended.latency < fp32.latency ? 'mended' : 'fp32'
 }
 
-/** Some of the orders' beginnings, evenly spaced in cost. */
+/** Some of the orders' beginnings, evenly spaced in cost; without those for which there is no `point`. */
 export async function frontierOf(
   { units, steps }: Survey,
   points: number,
-  point: (levels: Levels) => Promise<Point>,
+  point: (levels: Levels) => Promise<Point | undefined>,
 ): Promise<Point[]> {
   const all = steps.reduce((sum, { cost }) => sum + cost, 0)
   const taken = new Set<number>([0, steps.length])
@@ -173,8 +175,10 @@ export async function frontierOf(
     while (spent >= (all * wanted) / (points - 1)) wanted++
   }
   const curve: Point[] = []
-  for (const length of [...taken].sort((a, b) => a - b))
-    curve.push(await point(levelsAfter(units.length, steps.slice(0, length))))
+  for (const length of [...taken].sort((a, b) => a - b)) {
+    const reached = await point(levelsAfter(units.length, steps.slice(0, length)))
+    if (reached) curve.push(reached)
+  }
   return curve
 }
 

@@ -2,6 +2,7 @@ import { DepthgateError } from '../base/errors.ts'
 import { sha256 } from '../base/files.ts'
 import type { Engine } from '../engines/engine.ts'
 import { statistics } from '../engines/statistics.ts'
+import { unbuildable } from '../engines/unbuildable.ts'
 import { readInput } from '../golden/store.ts'
 import { hashOnnx } from '../onnx/hash.ts'
 import { readModel } from '../onnx/model.ts'
@@ -31,6 +32,12 @@ export interface Measured {
   times?: Readonly<Record<string, number>>
   /** Seconds that the engine took to build it. */
   buildSeconds?: number
+}
+
+/** A set that the target could not build. */
+export interface Unbuilt {
+  /** The target's own words. */
+  fault: string
 }
 
 /** What was built for one answer. */
@@ -68,7 +75,7 @@ export class Target {
   readonly #evaluator: Evaluator
   readonly #options: TargetOptions
   readonly #asked = new Set<string>()
-  #ledger: Ledger<Measured> | undefined
+  #ledger: Ledger<Measured | Unbuilt> | undefined
   #run = 0
 
   constructor(question: Question, units: readonly Unit[], variants: Variants, options: TargetOptions) {
@@ -89,7 +96,7 @@ export class Target {
     const measured = await this.#measure(levels, true, ({ fingerprint }) => {
       const network = { ...fingerprint, onnx: hashOnnx(this.#question.onnx) }
       this.#ledger = new Ledger(ledgerFile(this.#question, this.#variants, network, 'built-'))
-      known = this.#ledger.get(keyOf(levels))
+      known = measuredOf(this.#ledger.get(keyOf(levels)))
       return known !== undefined
     })
     if (!known) this.#ledger!.set(keyOf(levels), measured)
@@ -97,14 +104,23 @@ export class Target {
     return known ?? measured
   }
 
-  /** A set of levels; `low` comes first. */
-  async measure(levels: Levels, what: 'sets' | 'ends' | 'frontier'): Promise<Measured> {
-    const key = keyOf(levels)
-    const known = this.#ledger!.get(key)
-    const measured = known ?? (await this.#measure(levels, what === 'ends'))
-    if (!known) this.#ledger!.set(key, measured)
-    this.#count(levels, what)
+  /** Everything in FP32; `low` comes first. */
+  async full(): Promise<Measured> {
+    const levels = everywhere(this.#units, 'full')
+    const known = measuredOf(this.#ledger!.get(keyOf(levels)))
+    const measured = known ?? (await this.#measure(levels, true))
+    if (!known) this.#ledger!.set(keyOf(levels), measured)
+    this.#count(levels, 'ends')
     return measured
+  }
+
+  /** A set of levels; `low` comes first. */
+  async attempt(levels: Levels, what: 'sets' | 'frontier'): Promise<Measured | Unbuilt> {
+    const known = this.#ledger!.get(keyOf(levels))
+    const came = known ?? (await this.#measure(levels, false).catch(unbuilt))
+    if (!known) this.#ledger!.set(keyOf(levels), came)
+    this.#count(levels, what)
+    return came
   }
 
   #count(levels: Levels, what: 'sets' | 'ends' | 'frontier'): void {
@@ -182,6 +198,16 @@ export class Target {
       throw thrown
     }
   }
+}
+
+function measuredOf(known: Measured | Unbuilt | undefined): Measured | undefined {
+  return known && 'fault' in known ? undefined : known
+}
+
+function unbuilt(thrown: unknown): Unbuilt {
+  const fault = unbuildable(thrown)
+  if (!fault) throw thrown
+  return { fault: fault.message }
 }
 
 function keyOf(levels: Levels): string {

@@ -2,7 +2,7 @@ import colors from 'picocolors'
 import { plural } from '../base/plural.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import { nodesAt } from '../explain/levels.ts'
-import type { Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
+import type { BuiltSet, Confirmation, MendedUnit, Mending, Point } from '../explain/mend.ts'
 import { formatAt } from '../explain/plan-of.ts'
 import { chart } from './chart.ts'
 import { bodiesText, costText, missedText, nameOf, shortened } from './explain-text.ts'
@@ -94,7 +94,7 @@ function cheaperText({ cheaper, mended, fp32 }: Extract<Mending, { type: 'mended
 /** A point of the frontier is taken where it was measured to take less time than every set that was sought. */
 function fromFrontierText(found: Mending): string[] {
   if (found.type !== 'mended' || !found.confirmation) return []
-  const sought = found.confirmation.sets.some(({ point }) => point === found.mended)
+  const sought = found.confirmation.sets.some(set => 'point' in set && set.point === found.mended)
   return sought ? [] : [colors.dim('mended is a point of the frontier, quicker than those sets that pass')]
 }
 
@@ -108,11 +108,7 @@ function buildsText(confirmation: Confirmation | undefined): string[] {
   const { builds, sets, notes, cost } = confirmation
   const fresh = builds.fresh === 0 ? 'none now' : `${builds.fresh} now, in ${builds.seconds.toFixed(0)} s`
   return [
-    ...sets.map(({ why, point, expected }, i) =>
-      colors.dim(
-        `build ${i + 1} (${whyText[why]}): ${percent(point.worst.used)}, expected ${percent(expected.used)}, at a cost of ${percent(point.cost)}`,
-      ),
-    ),
+    ...sets.map((set, i) => colors.dim(`build ${i + 1} (${whyText[set.why]}): ${cameTo(set)}`)),
     colors.dim(
       `builds: ${builds.sets} + ${builds.ends} for the ends${builds.frontier > 0 ? ` + ${builds.frontier} for the frontier` : ''}; ${fresh}`,
     ),
@@ -123,11 +119,19 @@ function buildsText(confirmation: Confirmation | undefined): string[] {
   ]
 }
 
+function cameTo(set: BuiltSet): string {
+  // its last line says where
+  if ('fault' in set) return `could not be built: ${set.fault.split('\n').at(-1)}`
+  const { point, expected } = set
+  return `${percent(point.worst.used)}, expected ${percent(expected.used)}, at a cost of ${percent(point.cost)}`
+}
+
 const whyText = {
   first: 'as guided',
   missed: 'after a miss',
   safest: 'the safest',
   room: 'cheaper, as there was room',
+  uneven: 'even where that could not be built',
 } as const
 
 /** Both ends and what was found between them. */

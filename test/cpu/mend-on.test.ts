@@ -1,16 +1,20 @@
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { engineEvaluator, type Question, worstOfTrial } from '../../src/explain/evaluator.ts'
+import { throughout } from '../../src/explain/even.ts'
 import { explain } from '../../src/explain/explain.ts'
 import { explainOn } from '../../src/explain/explain-on.ts'
 import { guideFor } from '../../src/explain/guide.ts'
+import type { Levels } from '../../src/explain/levels.ts'
 import type { Mending, MendOptions } from '../../src/explain/mend.ts'
 import { mendOn } from '../../src/explain/mend-on.ts'
 import { planOf } from '../../src/explain/plan-of.ts'
+import { Target } from '../../src/explain/target.ts'
 import { variantsOf } from '../../src/explain/variants.ts'
 import { planRecipe } from '../../src/gate/precision-plan.ts'
 import type { ReducedRecipe } from '../../src/gate/recipe.ts'
 import { explainText } from '../../src/report/explain-text.ts'
+import { mendText } from '../../src/report/mend-text.ts'
 import { trapQuestion as questionOf } from '../helpers/models.ts'
 
 afterAll(releaseEngines)
@@ -124,4 +128,47 @@ test('an engine that cannot run the network in the format takes nothing of what 
   // an engine that is missing is an error
   const missing = app(['/nowhere/app', '{onnx}', '{input}', '{output:depth}'])
   await expect(explainedOn(missing)).rejects.toThrow(/cannot be started/)
+})
+
+/** A target that has no kernel for some sets, as TensorRT has none for some mixtures. */
+function refuse(mixtures: (levels: Levels) => boolean): void {
+  const attempt = Target.prototype.attempt
+  const spy = vi.spyOn(Target.prototype, 'attempt').mockImplementation(async function (
+    this: Target,
+    levels,
+    what,
+  ) {
+    return mixtures(levels)
+      ? { fault: 'net.onnx: cannot be built\nno kernel from a to b' }
+      : attempt.call(this, levels, what)
+  })
+  onTestFinished(() => spy.mockRestore())
+}
+
+test('after a set that the target cannot build comes one that is less of a mixture', async () => {
+  const sets: Levels[] = []
+  refuse(levels => sets.push(levels) === 1)
+  const question = { ...questionOf('long-sums'), tolerance: { absRel: 2e-4 } }
+  const found = await guided(question)
+  if (found.type !== 'mended') throw new Error(found.type)
+  expect(found.confirmation!.sets).toEqual([
+    expect.objectContaining({ why: 'first', fault: expect.any(String) }),
+    expect.objectContaining({ why: 'uneven', point: found.mended }),
+  ])
+  expect(found.mended.worst.used).toBeLessThanOrEqual(1 - margin)
+  // sums alone are not expected to do here
+  const { units } = variantsOf(question, onTarget).candidates()
+  expect(throughout(units, sets[0]!)).toContainEqual(sets[1])
+  expect(mendText('net', 'fp16', margin, found).join('\n')).toContain(
+    'build 1 (as guided): could not be built: no kernel from a to b',
+  )
+})
+
+test('where nothing can be built that keeps the limits, the answer is FP32', async () => {
+  refuse(() => true)
+  const found = await guided(questionOf('layernorm-overflow'), {})
+  if (found.type !== 'unconfirmed') throw new Error(found.type)
+  expect(found.confirmation!.sets.every(set => 'fault' in set)).toBe(true)
+  expect(found).toMatchObject({ best: found.fp32, chosen: [] })
+  expect(mendText('net', 'fp16', margin, found).join('\n')).toContain('FP32 as a whole keeps it')
 })

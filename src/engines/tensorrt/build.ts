@@ -3,6 +3,7 @@ import { DepthgateError } from '../../base/errors.ts'
 import { parseJson } from '../../base/json.ts'
 import type { Calibration, Precision } from '../engine.ts'
 import type { TensorrtSettings } from '../settings.ts'
+import { Unbuildable } from '../unbuildable.ts'
 import type { WireArray } from '../worker/frames.ts'
 import type { Answer, Progress } from '../worker/worker-process.ts'
 import { builds } from './build-progress.ts'
@@ -82,7 +83,8 @@ export async function buildPlan(
     if (answer.type !== 'result') {
       tell('failed', { phase: '', step: 0, steps: 0 })
       rmSync(plan, { force: true })
-      throw new DepthgateError('tensorrt', buildFault(job, seconds, answer))
+      const fault = buildFault(job, seconds, answer)
+      throw lacksKernel(answer) ? new Unbuildable(fault) : new DepthgateError('tensorrt', fault)
     }
     well = true
     const layersJson = readFileSync(inspection, 'utf8')
@@ -142,6 +144,15 @@ function nodeWithoutKernel(words: string): { node: string; quantized: boolean } 
   return /Could not infer output types for operation: \d+: deconv:/.test(words)
     ? { node: 'ConvTranspose', quantized: false }
     : undefined
+}
+
+/** Whether it is the precisions of the network that TensorRT cannot build. */
+function lacksKernel(answer: Exclude<Answer, { type: 'result' }>): boolean {
+  return (
+    answer.type === 'refused' &&
+    answer.kind === 'build' &&
+    /Could not find any implementation|No supported formats/.test(answer.message)
+  )
 }
 
 /** Why a build failed, in TensorRT's own words, and the way out. Pure. */

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { type Attempt, nextBuild, settle } from '../../../src/explain/next-build.ts'
+import { type Attempt, type Failed, nextBuild, settle } from '../../../src/explain/next-build.ts'
 
 const target = 0.9
 const set = (used: number, cost: number): Attempt => ({ used, cost })
-const why = (...attempts: Attempt[]) => {
+const why = (...attempts: (Attempt | Failed)[]) => {
   const next = nextBuild(attempts, target)
   return next.type === 'build' ? next.why : next
 }
@@ -21,6 +21,15 @@ test.each([
   [[set(0.3, 0.5)], 'room'],
   [[set(0.3, 0.5), set(0.8, 0.2)], { type: 'confirmed', attempt: 1 }],
   [[set(0.3, 0.5), set(1.2, 0.2)], { type: 'confirmed', attempt: 0 }],
+  // what could not be built is made even, also where another missed before; it is never an answer
+  [['unbuilt'], 'uneven'],
+  [['unbuilt', 'unbuilt'], 'uneven'],
+  [[set(1.4, 0.2), 'unbuilt'], 'uneven'],
+  [['unbuilt', set(1.4, 0.2)], 'safest'],
+  [['unbuilt', set(0.3, 0.5)], { type: 'confirmed', attempt: 1 }],
+  [[set(0.3, 0.5), 'unbuilt'], { type: 'confirmed', attempt: 0 }],
+  [['unbuilt', set(1.4, 0.2), 'unbuilt'], { type: 'unconfirmed', best: 1 }],
+  [['unbuilt', 'unbuilt', 'unbuilt'], { type: 'unconfirmed', best: -1 }],
 ] as const)('after %j: %j', (attempts, next) => {
   expect(why(...attempts)).toEqual(next)
 })

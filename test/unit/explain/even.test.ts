@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { Unbuildable, unbuildable } from '../../../src/engines/unbuildable.ts'
+import type { Costs } from '../../../src/explain/costs.ts'
+import { productsOnly, throughout } from '../../../src/explain/even.ts'
+import type { Levels } from '../../../src/explain/levels.ts'
+import type { Step } from '../../../src/explain/search.ts'
+import { unitsOf } from '../../../src/explain/units.ts'
+import { placedNodes } from '../../../src/onnx/graph.ts'
+import { graphOf, nodeOf } from '../../helpers/graph.ts'
+
+const graph = graphOf({
+  nodes: ['Conv', 'Mul', 'MatMul', 'Softmax'].map((operator, i) =>
+    nodeOf(operator, [`t${i}`], [`t${i + 1}`]),
+  ),
+  inputs: [{ name: 't0' }],
+  outputs: [{ name: 't4' }],
+})
+const units = unitsOf(graph, [...placedNodes(graph)], () => true)
+const costs: Costs = { type: 'nominal', all: 40, more: (_, level) => (level === 'full' ? 10 : 1) }
+
+test('steps of products alone stay in their order, and are summed in FP32', () => {
+  const step = (unit: number, level: Step['level'], gain: number): Step => ({ unit, level, gain, cost: 10 })
+  const steps = [
+    step(3, 'full', 4),
+    step(2, 'sum', 3),
+    step(1, 'full', 2),
+    step(2, 'full', 1),
+    step(0, 'full', 1),
+  ]
+  const found = { groups: [] } as never
+  expect(productsOnly({ units, found, steps }, costs).steps).toEqual([
+    { unit: 2, level: 'sum', gain: 3, cost: 1 },
+    { unit: 0, level: 'sum', gain: 1, cost: 1 },
+  ])
+})
+
+test('throughout, a module is of one format; then the modules that hold it', () => {
+  const modules = ['a.b.c', 'a.b.c', 'a.b', 'a.d', 'e', undefined]
+  const inModules = modules.map((module, i) => ({
+    ...units[i % 4]!,
+    ...(module !== undefined && { module }),
+  }))
+  const at = (levels: Levels) =>
+    throughout(inModules, levels).map(set => set.map(level => +(level === 'full')).join(''))
+  expect(at(['low', 'full', 'low', 'low', 'low', 'low'])).toEqual(['110000', '111000', '111100', '111111'])
+  expect(at(['low', 'low', 'sum', 'low', 'low', 'low'])).toEqual(['111000', '111100', '111111'])
+  expect(at(['low', 'low', 'low', 'low', 'low', 'full'])).toEqual(['000001', '111111'])
+})
+
+test('what could not be built is known through what it was wrapped into', () => {
+  const fault = new Unbuildable('no kernel')
+  expect(unbuildable(new Error('more', { cause: new Error('still more', { cause: fault }) }))).toBe(fault)
+  expect(unbuildable(new Error('other'))).toBeUndefined()
+})
