@@ -1,22 +1,26 @@
 import type { Costs } from './costs.ts'
 import type { Level, Levels } from './levels.ts'
-import type { Survey } from './survey.ts'
 import { between, type Unit } from './units.ts'
 
-// What TensorRT has no kernel for is a mixture: it compiles a transformer as one, and within an activation or a softmax that is
-// in FP32 in part its own code may not compile. Which part that is it does not tell: it names the first and the last of thousands.
+// What TensorRT has no kernel for is a mixture: it compiles a transformer as one, and where some of its products, or parts of
+// an activation, are in FP32 and others are not, its own code may not compile. Which those are it does not tell: it names the
+// first and the last of thousands of nodes.
 
-/** Steps of products alone, which are summed in FP32, or not quantised: Casts around single nodes, in networks that are of one format otherwise. Pure. */
-export function productsOnly({ units, found, steps }: Survey, costs: Costs): Survey {
-  const taken = new Set<number>()
-  const single = steps.flatMap(step => {
-    const { unit } = step
-    const level = between(units[unit]!)
-    if (!level || taken.has(unit)) return []
-    taken.add(unit)
-    return [{ ...step, level, cost: costs.more(unit, level) }]
-  })
-  return { units, found, steps: single }
+/**
+ * Sets in which all products of some operators are summed in FP32, or not quantised, and all else is in the format, the
+ * cheapest first. Pure.
+ */
+export function byOperator(units: readonly Unit[], costs: Costs): Level[][] {
+  const operators = [...new Set(units.filter(unit => between(unit)).map(({ operator }) => operator))]
+  const some = operators.reduce<string[][]>(
+    (sets, each) => [...sets, ...sets.map(set => [...set, each])],
+    [[]],
+  )
+  const costOf = (levels: Levels) => levels.reduce((sum, level, unit) => sum + costs.more(unit, level), 0)
+  return some
+    .slice(1)
+    .map(set => units.map(unit => (set.includes(unit.operator) && between(unit)) || 'low'))
+    .sort((a, b) => costOf(a) - costOf(b))
 }
 
 /**

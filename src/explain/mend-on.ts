@@ -6,7 +6,7 @@ import type { Pair } from './correction.ts'
 import { costOf } from './cost.ts'
 import { type Costs, measuredCosts, nominalCosts, shapesOf } from './costs.ts'
 import { type Question, type Worst, worstOfTrial } from './evaluator.ts'
-import { productsOnly, throughout } from './even.ts'
+import { byOperator, throughout } from './even.ts'
 import { Forecast } from './forecast.ts'
 import type { Guide } from './guide.ts'
 import { everywhere, higher, isReduced, type Levels, levelsText } from './levels.ts'
@@ -22,7 +22,7 @@ import {
   toldTrials,
 } from './mend.ts'
 import { type Attempt, type Failed, nextBuild, settle } from './next-build.ts'
-import { cheapest, type Survey, trifle } from './survey.ts'
+import { cheapest, trifle } from './survey.ts'
 import { type Measured, Target } from './target.ts'
 import { Trials } from './trials.ts'
 import type { Variants } from './variants.ts'
@@ -152,10 +152,10 @@ export async function mendOn(
         const run = measured.get(levelsText(set))
         return run ? worstOfTrial(run.trial).used <= target : forecast.fits(set, allowed, keep)
       }
-      const sought = async (survey: Survey) =>
-        higher(await cheapest(survey, allowed ** 2 - floor ** 2, passes, trifle * costs.all), onto)
       const unbuilt = sets.findLast(set => 'fault' in set)
-      const levels = unbuilt ? await even(sought, passes, unbuilt.levels) : await sought(known)
+      const levels = unbuilt
+        ? await even(unbuilt.levels, passes)
+        : higher(await cheapest(known, allowed ** 2 - floor ** 2, passes, trifle * costs.all), onto)
       if (isKnown(levels) || !isReduced(units, levels)) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)
         return { levels, hoped: await forecast.expect(levels) }
@@ -163,16 +163,14 @@ export async function mendOn(
     return undefined
   }
 
-  /** What is less of a mixture than a set that could not be built. */
+  /** What is less of a mixture than a set that could not be built, the cheapest that is expected to pass. */
   async function even(
-    sought: (survey: Survey) => Promise<Levels>,
-    passes: (set: Levels) => Promise<boolean | undefined>,
     unbuilt: Levels,
+    passes: (set: Levels) => Promise<boolean | undefined>,
   ): Promise<Levels> {
-    const products = await sought(productsOnly(known, costs))
-    // undefined where no trial is left to tell
-    if (!isKnown(products) && (await passes(products)) !== false) return products
-    return throughout(units, unbuilt).find(set => !isKnown(set)) ?? full
+    const isNew = (set: Levels) => !isKnown(set) && isReduced(units, set)
+    for (const set of byOperator(units, costs).filter(isNew)) if (await passes(set)) return set
+    return throughout(units, unbuilt).find(isNew) ?? full
   }
 
   function isKnown(levels: Levels): boolean {

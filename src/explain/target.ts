@@ -1,4 +1,4 @@
-import { DepthgateError } from '../base/errors.ts'
+import { DepthgateError, messageOf } from '../base/errors.ts'
 import { sha256 } from '../base/files.ts'
 import type { Engine } from '../engines/engine.ts'
 import { statistics } from '../engines/statistics.ts'
@@ -21,7 +21,7 @@ import { everywhere, isFull, type Levels, levelsText, recipeFor } from './levels
 import { servedPlaces } from './served.ts'
 import { ledgerFile } from './trials.ts'
 import type { Unit } from './units.ts'
-import type { Recipe, Variants } from './variants.ts'
+import type { Variants } from './variants.ts'
 
 /** A set of levels as the target ran it. */
 export interface Measured {
@@ -93,12 +93,13 @@ export class Target {
   async low(): Promise<Measured> {
     const levels = everywhere(this.#units, 'low')
     let known: Measured | undefined
-    const measured = await this.#measure(levels, true, ({ fingerprint }) => {
+    const isTimed = ({ fingerprint }: Engine) => {
       const network = { ...fingerprint, onnx: hashOnnx(this.#question.onnx) }
       this.#ledger = new Ledger(ledgerFile(this.#question, this.#variants, network, 'built-'))
       known = measuredOf(this.#ledger.get(keyOf(levels)))
       return known !== undefined
-    })
+    }
+    const measured = await kept(this.#measure(levels, true, isTimed))
     if (!known) this.#ledger!.set(keyOf(levels), measured)
     this.#count(levels, 'ends')
     return known ?? measured
@@ -108,7 +109,7 @@ export class Target {
   async full(): Promise<Measured> {
     const levels = everywhere(this.#units, 'full')
     const known = measuredOf(this.#ledger!.get(keyOf(levels)))
-    const measured = known ?? (await this.#measure(levels, true))
+    const measured = known ?? (await kept(this.#measure(levels, true)))
     if (!known) this.#ledger!.set(keyOf(levels), measured)
     this.#count(levels, 'ends')
     return measured
@@ -117,7 +118,7 @@ export class Target {
   /** A set of levels; `low` comes first. */
   async attempt(levels: Levels, what: 'sets' | 'frontier'): Promise<Measured | Unbuilt> {
     const known = this.#ledger!.get(keyOf(levels))
-    const came = known ?? (await this.#measure(levels, false).catch(unbuilt))
+    const came = known ?? (await kept(this.#measure(levels, false).catch(unbuilt)))
     if (!known) this.#ledger!.set(keyOf(levels), came)
     this.#count(levels, what)
     return came
@@ -154,23 +155,9 @@ export class Target {
           found.times = Object.fromEntries(nodeTimes(map, this.#options.weightOf))
         })
     }
-    const trial = await this.#kept(recipe, look)
+    const trial = await this.#evaluator.evaluate(recipe, look)
     this.#options.onBuild?.(worstOfTrial(trial), ++this.#run)
     return { trial, ...found }
-  }
-
-  /** A build that dies takes nothing with it. */
-  async #kept(recipe: Recipe | 'fp32', look: Look): Promise<Trial> {
-    try {
-      return await this.#evaluator.evaluate(recipe, look)
-    } catch (thrown) {
-      if (!(thrown instanceof DepthgateError)) throw thrown
-      throw new DepthgateError(
-        thrown.code,
-        `${thrown.message}\nWhat was built and tried before is kept: the same command goes on from there`,
-        { cause: thrown },
-      )
-    }
   }
 
   /** Times are worth having, but a network that cannot be timed was judged all the same. */
@@ -205,9 +192,22 @@ function measuredOf(known: Measured | Unbuilt | undefined): Measured | undefined
 }
 
 function unbuilt(thrown: unknown): Unbuilt {
-  const fault = unbuildable(thrown)
-  if (!fault) throw thrown
-  return { fault: fault.message }
+  if (!unbuildable(thrown)) throw thrown
+  return { fault: messageOf(thrown) }
+}
+
+/** A build that dies takes nothing with it. */
+async function kept<Found>(run: Promise<Found>): Promise<Found> {
+  try {
+    return await run
+  } catch (thrown) {
+    if (!(thrown instanceof DepthgateError)) throw thrown
+    throw new DepthgateError(
+      thrown.code,
+      `${thrown.message}\nWhat was built and tried before is kept: the same command goes on from there`,
+      { cause: thrown },
+    )
+  }
 }
 
 function keyOf(levels: Levels): string {

@@ -164,6 +164,19 @@ test('after a set that the target cannot build comes one that is less of a mixtu
   )
 })
 
+test('of those the cheapest is all products of an operator, summed in FP32, where that is expected to do', async () => {
+  const sets: Levels[] = []
+  refuse(levels => sets.push(levels) === 1)
+  const found = await guided(questionOf('long-sums'))
+  if (found.type !== 'mended') throw new Error(found.type)
+  // of the two products the first set took one; both sum what FP16 cannot
+  expect(sets.map(set => set.filter(level => level !== 'low'))).toEqual([['sum'], ['sum', 'sum']])
+  expect(found.chosen.map(({ unit, level }) => [unit.operator, level])).toEqual([
+    ['MatMul', 'sum'],
+    ['MatMul', 'sum'],
+  ])
+})
+
 test('where nothing can be built that keeps the limits, the answer is FP32', async () => {
   refuse(() => true)
   const found = await guided(questionOf('layernorm-overflow'), {})

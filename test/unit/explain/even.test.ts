@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
 import { Unbuildable, unbuildable } from '../../../src/engines/unbuildable.ts'
 import type { Costs } from '../../../src/explain/costs.ts'
-import { productsOnly, throughout } from '../../../src/explain/even.ts'
+import { byOperator, throughout } from '../../../src/explain/even.ts'
 import type { Levels } from '../../../src/explain/levels.ts'
-import type { Step } from '../../../src/explain/search.ts'
 import { unitsOf } from '../../../src/explain/units.ts'
 import { placedNodes } from '../../../src/onnx/graph.ts'
 import { graphOf, nodeOf } from '../../helpers/graph.ts'
@@ -16,22 +15,19 @@ const graph = graphOf({
   outputs: [{ name: 't4' }],
 })
 const units = unitsOf(graph, [...placedNodes(graph)], () => true)
-const costs: Costs = { type: 'nominal', all: 40, more: (_, level) => (level === 'full' ? 10 : 1) }
 
-test('steps of products alone stay in their order, and are summed in FP32', () => {
-  const step = (unit: number, level: Step['level'], gain: number): Step => ({ unit, level, gain, cost: 10 })
-  const steps = [
-    step(3, 'full', 4),
-    step(2, 'sum', 3),
-    step(1, 'full', 2),
-    step(2, 'full', 1),
-    step(0, 'full', 1),
-  ]
-  const found = { groups: [] } as never
-  expect(productsOnly({ units, found, steps }, costs).steps).toEqual([
-    { unit: 2, level: 'sum', gain: 3, cost: 1 },
-    { unit: 0, level: 'sum', gain: 1, cost: 1 },
+test('all products of some operators are summed in FP32, the cheapest such set first', () => {
+  const costs: Costs = {
+    type: 'nominal',
+    all: 40,
+    more: (unit, level) => (level === 'low' ? 0 : units[unit]!.operator === 'Conv' ? 5 : 1),
+  }
+  expect(byOperator(units, costs)).toEqual([
+    ['low', 'low', 'sum', 'low'],
+    ['sum', 'low', 'low', 'low'],
+    ['sum', 'low', 'sum', 'low'],
   ])
+  expect(byOperator(unitsOf(graph, [...placedNodes(graph)]), costs)).toEqual([])
 })
 
 test('throughout, a module is of one format; then the modules that hold it', () => {
