@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'
 import { DepthgateError } from '../../base/errors.ts'
 import { sha256, sha256File } from '../../base/files.ts'
+import { makeTemporary, removeTemporary } from '../../base/temporary.ts'
 import { type FloatArray, formatShape } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { encodeNpy, readNpy } from '../../depth/npy.ts'
@@ -41,7 +41,7 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
 
   async function run(tensor: NdArray<FloatArray>, fetch: readonly string[]): Promise<EngineRun> {
     const outputs = outputFiles(settings, named, fetch)
-    const folder = mkdtempSync(join(tmpdir(), 'depthgate-command-'))
+    const folder = makeTemporary('command')
     try {
       const input = join(folder, settings.input === 'raw' ? 'input.bin' : 'input.npy')
       writeFileSync(input, settings.input === 'raw' ? bytesOf(tensor) : encodeNpy(tensor))
@@ -63,7 +63,7 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
         milliseconds,
       }
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      removeTemporary(folder)
     }
   }
 }

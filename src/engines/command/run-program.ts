@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { messageOf } from '../../base/errors.ts'
 
 /** What became of a program. `words` are the last lines that it wrote. */
@@ -10,6 +10,12 @@ export type Ended =
 
 const linesKept = 15
 
+/** Where a signal ends this process alone, they go with it. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Runs a program without a shell, to its end or its time limit. */
 export function runProgram(
   [program = '', ...args]: readonly string[],
@@ -18,6 +24,7 @@ export function runProgram(
 ): Promise<Ended> {
   return new Promise(done => {
     const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    running.add(child)
     let text = ''
     const listen = (piece: Buffer) => {
       text = (text + piece.toString()).split('\n').slice(-linesKept).join('\n').slice(-8000)
@@ -33,6 +40,7 @@ export function runProgram(
       done({ type: 'start', reason: messageOf(cause) })
     })
     child.once('close', (code, signal) => {
+      running.delete(child)
       clearTimeout(limit)
       const words = text.trim()
       done(signal ? { type: 'signal', signal, words } : { type: 'ended', code: code ?? 0, words })
