@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { readSource, writeWhole } from '../base/files.ts'
+import { makeFolder, readSource, writeWhole } from '../base/files.ts'
 import { checkName } from '../base/names.ts'
 import { encodeNpy } from '../depth/npy.ts'
 import { hashOnnx } from '../onnx/hash.ts'
@@ -114,7 +114,7 @@ function stageInputs(
   preprocessing: Preprocessing,
 ): Map<string, SceneRecord['input']> {
   try {
-    mkdirSync(join(staging, work), { recursive: true })
+    makeFolder(join(staging, work))
   } catch (cause) {
     throw new DepthgateError(
       'write',

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { readSource, sha256, writeWhole } from '../base/files.ts'
+import { makeFolder, readSource, sha256, writeWhole } from '../base/files.ts'
 import { withLock } from '../base/lock.ts'
 import { checkName } from '../base/names.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
@@ -50,7 +50,7 @@ export function importGolden(request: ImportRequest): Golden {
   checkSceneName(request.scene)
   const scene = readScene(request)
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
   } catch (cause) {
     throw new DepthgateError(
       'write',
