@@ -11,7 +11,7 @@ import { hashOnnx } from '../../onnx/hash.ts'
 import { cpuName } from '../cpu.ts'
 import type { Engine, EngineRequest, EngineRun } from '../engine.ts'
 import type { CommandSettings, RawFormat } from '../settings.ts'
-import { fillIn, namedOutputs, usesOnnx } from './placeholders.ts'
+import { fillIn, namedOutputs, programOf, usesOnnx } from './placeholders.ts'
 import { type Ended, runProgram } from './run-program.ts'
 
 /** A program as an engine. It is started for each scene; what it writes is read from files that go afterwards. */
@@ -21,7 +21,9 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
   const named = namedOutputs(settings)
   return {
     fingerprint: {
-      onnx: usesOnnx(settings) ? hashOnnx(request.onnx) : commandHash(settings.command),
+      onnx: usesOnnx(settings)
+        ? hashOnnx(request.onnx)
+        : commandHash([programOf(settings), ...settings.command.slice(1)]),
       precision: request.precision,
       fusion: request.fusion,
       arithmetic: request.emulated ? 'emulated' : 'native',
@@ -147,8 +149,11 @@ function bytesOf({ data }: NdArray<FloatArray>): Uint8Array {
  * Tells commands of one project apart, alike on every machine: folders are told from the config's, and a program outside it,
  * such as an interpreter, by its name. A hash, since arguments may hold what does not belong into a repository. Pure.
  */
-export function commandIdentity({ command, cwd }: CommandSettings, root: string): string {
-  const [program = '', ...args] = command.map(word => word.replaceAll(root + sep, ''))
+export function commandIdentity(settings: CommandSettings, root: string): string {
+  const { command, cwd } = settings
+  const [program = '', ...args] = [programOf(settings), ...command.slice(1)].map(word =>
+    word.replaceAll(root + sep, ''),
+  )
   const words = [relative(root, cwd ?? root), isAbsolute(program) ? basename(program) : program, ...args]
   return sha256(JSON.stringify(words)).slice(0, 12)
 }

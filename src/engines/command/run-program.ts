@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { messageOf } from '../../base/errors.ts'
+import { plain } from '../../base/plain.ts'
 
-/** What became of a program. `words` are the last lines that it wrote. */
+/** What became of a program. `words` are the last lines that it wrote, without colours. */
 export type Ended =
   | { type: 'ended'; code: number; words: string }
   | { type: 'signal'; signal: string; words: string }
@@ -37,12 +38,13 @@ export function runProgram(
     }, seconds * 1000)
     child.once('error', cause => {
       clearTimeout(limit)
-      done({ type: 'start', reason: messageOf(cause) })
+      // its own words would show the path that was looked up
+      done({ type: 'start', reason: (cause as NodeJS.ErrnoException).code ?? messageOf(cause) })
     })
     child.once('close', (code, signal) => {
       running.delete(child)
       clearTimeout(limit)
-      const words = text.trim()
+      const words = plain(text).trim().split('\n').slice(-linesKept).join('\n')
       done(signal ? { type: 'signal', signal, words } : { type: 'ended', code: code ?? 0, words })
     })
   })
