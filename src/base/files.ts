@@ -6,13 +6,15 @@ import {
   existsSync,
   fstatSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   readSync,
   realpathSync,
+  rmdirSync,
   statSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { DepthgateError, messageOf } from './errors.ts'
 
@@ -39,7 +41,7 @@ function unreadable(path: string, cause: unknown, code: string, wayOut: string):
 /** Writes a file whole or not at all (temporary name, fsync, rename) and makes its folder. */
 export function writeWhole(path: string, content: string | Uint8Array): void {
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     writeFileAtomic.sync(
       path,
       typeof content === 'string'
@@ -55,6 +57,19 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
   }
 }
 
+/** Makes a folder with those above it. Node's own way never ends where one that is there takes none, such as /proc. */
+export function makeFolder(path: string): void {
+  const isThere = () => statSync(path, { throwIfNoEntry: false })?.isDirectory()
+  if (isThere()) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (thrown) {
+    // somebody else may have made it meanwhile
+    if (!isThere()) throw thrown
+  }
+}
+
 /** The path behind all links; undefined where there is nothing. */
 export function followed(path: string): string | undefined {
   return existsSync(path) ? realpathSync.native(path) : undefined
@@ -65,10 +80,16 @@ export function folderFault(folder: string): string | undefined {
   try {
     if (!statSync(folder).isDirectory()) return `${folder} is no folder`
     accessSync(folder, constants.W_OK)
-    return undefined
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
     return code === 'ENOENT' || code === 'ENOTDIR' ? folderFault(dirname(folder)) : messageOf(thrown)
+  }
+  try {
+    // root may write into /proc, which takes nothing: only trying tells
+    rmdirSync(mkdtempSync(join(folder, '.depthgate-')))
+    return undefined
+  } catch {
+    return `${folder} takes no files`
   }
 }
 

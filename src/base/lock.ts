@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DepthgateError, messageOf } from './errors.ts'
+import { makeFolder } from './files.ts'
 import { isRunning } from './processes.ts'
 
 const patience = 10_000
@@ -38,7 +39,7 @@ export function withLock<T>(folder: string, work: () => T): T {
 function prepare(folder: string): string {
   let mine: string | undefined
   try {
-    mkdirSync(dirname(folder), { recursive: true })
+    makeFolder(dirname(folder))
     mine = mkdtempSync(join(dirname(folder), `${basename(folder)}-`))
     writeFileSync(join(mine, 'pid'), String(process.pid))
     return mine

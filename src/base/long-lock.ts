@@ -1,7 +1,6 @@
 import {
   existsSync,
   linkSync,
-  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,6 +12,7 @@ import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DepthgateError, messageOf } from './errors.ts'
+import { makeFolder } from './files.ts'
 import { isRunning } from './processes.ts'
 
 const heartbeat = 5_000
@@ -52,7 +52,7 @@ export async function withLongLock<T>(
 function take(file: string, mine: string): boolean {
   const draft = `${file}.${process.pid}.${mine.split(' ').at(-1)}`
   try {
-    mkdirSync(dirname(file), { recursive: true })
+    makeFolder(dirname(file))
     writeFileSync(draft, mine)
     return linked(draft, file)
   } catch (cause) {

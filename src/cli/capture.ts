@@ -64,6 +64,7 @@ Exit code: 0 captured, 2 nothing was written.
       ...(values.onnx !== undefined && { onnx: values.onnx }),
       ...(values.device !== undefined && { device: values.device }),
       onProgress: line => console.error(line),
+      onRemark: remark => console.error(`note: ${remark}`),
     })
     const { capture: facts, scenes } = golden.manifest
     console.log(

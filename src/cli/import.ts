@@ -74,6 +74,7 @@ Exit code: 0 imported, 2 nothing was written.
       source: values.source!,
       preprocessing: preprocessingOf(values.mean, values.std),
       replace: values.replace,
+      onRemark: remark => console.error(`note: ${remark}`),
       ...(values.fov !== undefined && { fovDeg: numberOf('--fov', values.fov) }),
     })
     console.log(

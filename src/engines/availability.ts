@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { messageOf } from '../base/errors.ts'
+import { programOf } from './command/placeholders.ts'
 import {
   type CommandSettings,
   type EngineSettings,
@@ -48,7 +49,8 @@ async function onnxRuntime(settings: OnnxRuntimeSettings): Promise<Availability>
   }
 }
 
-function command({ command: [program = ''] }: CommandSettings): Availability {
+function command(settings: CommandSettings): Availability {
+  const program = programOf(settings)
   const places = program.includes('/')
     ? [program]
     : (process.env.PATH ?? '').split(delimiter).map(folder => join(folder, program))
@@ -57,7 +59,7 @@ function command({ command: [program = ''] }: CommandSettings): Availability {
     ? { type: 'works', detail: found }
     : {
         type: 'missing',
-        reason: `there is no program ${program}`,
+        reason: `there is no program ${settings.command[0]}`,
         fix: 'Build or install it, or correct `command` of the engine',
       }
 }

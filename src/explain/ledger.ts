@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { makeFolder } from '../base/files.ts'
 import { honestLine, withNumbers } from '../base/json.ts'
 import type { Trial } from './evaluator.ts'
 
@@ -32,7 +33,7 @@ export class Ledger<Entry = Trial> {
   set(key: string, trial: Entry): void {
     this.#known.set(key, trial)
     try {
-      mkdirSync(dirname(this.#file), { recursive: true })
+      makeFolder(dirname(this.#file))
       // begins with a new line: what a killed run left half-written stays a line of its own
       appendFileSync(this.#file, `\n${honestLine({ key, trial })}`)
     } catch (cause) {

@@ -4,7 +4,6 @@ import {
   copyFileSync,
   existsSync,
   linkSync,
-  mkdirSync,
   openSync,
   readdirSync,
   realpathSync,
@@ -15,7 +14,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { folderFault } from '../base/files.ts'
+import { folderFault, makeFolder } from '../base/files.ts'
 import { isRunning } from '../base/processes.ts'
 import { externalFile, placeOutside, type Range, stampOf } from '../onnx/external.ts'
 import { type ModelProto, type TensorProto, TensorProtoSchema } from '../onnx/gen/onnx_pb.ts'
@@ -144,7 +143,7 @@ export class TrialStore {
 
   #put<Result>(file: string, write: () => Result): Result {
     try {
-      mkdirSync(dirname(file), { recursive: true })
+      makeFolder(dirname(file))
       return write()
     } catch (cause) {
       if (cause instanceof DepthgateError) throw cause

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { makeTemporary, removeTemporary } from '../base/temporary.ts'
 import { type Engine, type EngineRequest, type Precision, precisions } from '../engines/engine.ts'
 import { withEngine } from '../engines/pool.ts'
 import { loadPytorch, type PytorchSettings, pytorchNames } from '../engines/pytorch/session.ts'
@@ -202,7 +200,7 @@ async function rebuildNoise(
 ): Promise<NonNullable<MeasuredRow['rebuilds']>> {
   const rows = [first]
   for (let i = 0; i < options.rebuilds; i++) {
-    const cache = mkdtempSync(join(tmpdir(), 'depthgate-rebuild-'))
+    const cache = makeTemporary('rebuild')
     try {
       rows.push(
         await withEngine({ ...request, cache }, loaded =>
@@ -210,7 +208,7 @@ async function rebuildNoise(
         ),
       )
     } finally {
-      rmSync(cache, { recursive: true, force: true })
+      removeTemporary(cache)
     }
   }
   return {

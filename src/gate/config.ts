@@ -56,9 +56,26 @@ export function loadConfig(file: string | undefined = process.env.DEPTHGATE_CONF
       root: dirname(path),
       config: validated<Config>(configSchema, evaluate(path), path, 'config'),
     }
+    refuseEmptyRanges(config)
     loaded.set(path, config)
   }
   return config
+}
+
+/** A range whose ends are swapped, or one, would count no pixel. */
+function refuseEmptyRanges({ file, config }: LoadedConfig): void {
+  for (const [name, { outputs = {}, truth }] of Object.entries(config.models)) {
+    const ranges = [
+      ...Object.entries(outputs).map(([output, { range }]) => [`output ${output}`, range] as const),
+      ['truth', truth?.range] as const,
+    ]
+    for (const [where, { min = 0, max = Number.POSITIVE_INFINITY } = {}] of ranges)
+      if (min >= max)
+        throw new DepthgateError(
+          'config',
+          `${file}: model ${name}, ${where}: range from ${min} to ${max} counts no pixel. \`min\` lies below \`max\``,
+        )
+  }
 }
 
 function findConfig(from: string): string {

@@ -57,11 +57,8 @@ export function mayBeSkipped(model: Model, engine: string, thrown: unknown): boo
 
 /** Settings with paths made absolute, and what the schema cannot say checked. */
 function settled(settings: EngineSettings, root: string, where: string): EngineSettings {
-  if (settings.engine === 'command') {
-    const cwd = resolve(root, settings.cwd ?? '.')
-    const [program = '', ...args] = settings.command
-    return { ...settings, cwd, command: [lookedUp(program, cwd), ...args] }
-  }
+  // the command stays as the config has it: so messages show it
+  if (settings.engine === 'command') return { ...settings, cwd: resolve(root, settings.cwd ?? '.') }
   if (settings.engine !== 'tensorrt') return settings
   if (settings.fp32Layers && settings.typing !== 'weak')
     throw new DepthgateError(

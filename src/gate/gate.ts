@@ -8,7 +8,7 @@ import type { LoadedConfig } from './config.ts'
 import { engineNamed, mayBeSkipped } from './engines.ts'
 import { inferModel } from './infer.ts'
 import type { Comparison } from './judge.ts'
-import { judgeInference } from './judge-scene.ts'
+import { judgeInference, refuseUnjudged } from './judge-scene.ts'
 import { inLanes } from './lanes.ts'
 import { type Case, nameOf } from './plan.ts'
 import { planRecord } from './plan-record.ts'
@@ -64,6 +64,7 @@ async function runCase(config: LoadedConfig, item: Case, attributeAll: boolean):
   try {
     const inference = await inferModel(model, { scene, precision, engine })
     const { verdict, comparisons } = judgeInference(model, inference)
+    refuseUnjudged(model, verdict)
     if (!verdict.pass || attributeAll) {
       const attribution = await attribute(model, inference, verdict)
       if (attribution) verdict.attribution = attribution

@@ -3,7 +3,7 @@ import { DepthgateError } from '../base/errors.ts'
 import { checkChoice, checkKeys } from '../base/options.ts'
 import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
 import { metricDepth } from '../depth/metric-depth.ts'
-import { usesOnnx } from '../engines/command/placeholders.ts'
+import { programOf, usesOnnx } from '../engines/command/placeholders.ts'
 import {
   type Engine,
   type EngineRequest,
@@ -186,7 +186,7 @@ async function sourceFor(
   }
   // a command that brings its own network needs none made for it
   if (settings.engine === 'command' && !usesOnnx(settings))
-    return { onnx: settings.command[0]!, emulated: false, notes: [] }
+    return { onnx: programOf(settings), emulated: false, notes: [] }
   const weak = settings.engine === 'tensorrt' && settings.typing === 'weak'
   return variantFor(model, weak ? 'fp32' : precision, providerOf(settings), made)
 }

@@ -1,3 +1,4 @@
+import { DepthgateError } from '../base/errors.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
 import type { Precision } from '../engines/engine.ts'
 import { isFov, primaryOutput } from '../golden/kinds.ts'
@@ -48,6 +49,20 @@ export function judgeInference(model: Model, inference: Judgeable, options: Judg
       notes: [...new Set([...notes, ...coverageNotes(outputs)])],
       ...(attribution && { attribution }),
     },
+  }
+}
+
+/** Throws where config or golden, and no engine, left an output with nothing to judge: that is no loss of accuracy. */
+export function refuseUnjudged({ name, config, file }: Model, { scene, outputs }: Verdict): void {
+  for (const verdict of outputs) {
+    if (verdict.type !== 'incomparable') continue
+    const { output, cause, reason } = verdict
+    if (cause !== 'nothing-valid' && cause !== 'no-limit') continue
+    const mend = config.outputs?.[output]?.range ? 'Correct its `range`' : 'Capture the golden again'
+    throw new DepthgateError(
+      'config',
+      `${file}: model ${name}, scene ${scene}, output ${output}: ${reason}${cause === 'nothing-valid' ? `. ${mend}` : ''}`,
+    )
   }
 }
 

@@ -72,7 +72,7 @@ function judgeMap(comparison: Comparison, golden: DepthMap, actual: DepthMap): O
     output: comparison.output,
     kind: comparison.kind,
     pass,
-    reason: pass ? closest(limits) : mapReason(measurement, limits, comparison.kind),
+    reason: pass ? closest(limits) : mapReason(measurement, limits, comparison.kind, actual),
     metrics,
     counts: { pixels, compared, goldenNonFinite, outside, masked, actualNonFinite },
     limits,
@@ -136,8 +136,11 @@ function mapReason(
   { actualNonFinite, firstNonFinite, pixels }: Measurement,
   limits: LimitResult[],
   kind: OutputKind,
+  actual: DepthMap,
 ): string {
   if (actualNonFinite === 0) return broken(limits, kind)
+  if (actualNonFinite === pixels)
+    return `the engine produced no finite pixel: all ${pixels} are ${packed(actual).every(Number.isNaN) ? 'NaN' : 'NaN or infinite'}`
   const where = firstNonFinite
     ? `; the first, ${firstNonFinite.value}, is at x ${firstNonFinite.x}, y ${firstNonFinite.y}`
     : ''

@@ -13,9 +13,14 @@ export interface BenchGroup {
   front: MeasuredRow[]
   /** The fastest that keeps the tolerance and breaks no budget, if any does. */
   recommended?: MeasuredRow
+  /** Of several that might be recommended those whose time was not steady: another run may choose another. */
+  unsteady: MeasuredRow[]
   /** Faster than that, and why each is not it. */
   rejected: { row: MeasuredRow; reason: string }[]
 }
+
+/** Before anything is chosen. */
+const nothing = { front: [], unsteady: [], rejected: [] }
 
 /** Groups rows so that figures of different devices never stand in one column. Pure. */
 export function groupRows(rows: readonly BenchRow[]): BenchGroup[] {
@@ -24,7 +29,7 @@ export function groupRows(rows: readonly BenchRow[]): BenchGroup[] {
   for (const row of measured) {
     const { device } = row.fingerprint
     const key = JSON.stringify([row.model, device])
-    const group = groups.get(key) ?? { model: row.model, device, rows: [], front: [], rejected: [] }
+    const group = groups.get(key) ?? { model: row.model, device, rows: [], ...nothing }
     group.rows.push(row)
     groups.set(key, group)
   }
@@ -35,7 +40,7 @@ export function groupRows(rows: readonly BenchRow[]): BenchGroup[] {
     if (home) home.rows.push(row)
     else
       groups.set(JSON.stringify([row.model]), {
-        ...{ model: row.model, device: 'nothing ran', rows: [row], front: [], rejected: [] },
+        ...{ model: row.model, device: 'nothing ran', rows: [row], ...nothing },
       })
   }
   return [...groups.values()].map(group => ({ ...group, ...choose(group.rows) }))
@@ -65,7 +70,9 @@ function isPytorch({ engine }: BenchRow): boolean {
   return Object.values<string>(pytorchNames).includes(engine)
 }
 
-function choose(rows: readonly BenchRow[]): Pick<BenchGroup, 'front' | 'recommended' | 'rejected'> {
+type Choice = Pick<BenchGroup, 'front' | 'recommended' | 'unsteady' | 'rejected'>
+
+function choose(rows: readonly BenchRow[]): Choice {
   const measured = rows.filter(row => row.type === 'measured')
   const byTime = measured.toSorted((a, b) => bestTiming(a).median - bestTiming(b).median)
   const front = byTime.filter(
@@ -75,13 +82,12 @@ function choose(rows: readonly BenchRow[]): Pick<BenchGroup, 'front' | 'recommen
       !byTime.slice(0, i).some(faster => faster.accuracy.absRel <= row.accuracy.absRel),
   )
   const candidates = byTime.filter(row => !isPytorch(row))
-  const place = candidates.findIndex(row => refusal(row) === undefined)
-  const rejected = candidates.slice(0, place === -1 ? undefined : place).map(row => ({
-    row,
-    reason: refusal(row)!,
-  }))
-  const recommended = candidates[place]
-  return { front, rejected, ...(recommended && { recommended }) }
+  const passing = candidates.filter(row => refusal(row) === undefined)
+  const [recommended] = passing
+  const unsteady = passing.length > 1 ? passing.filter(row => bestTiming(row).unstable.length > 0) : []
+  const place = recommended ? candidates.indexOf(recommended) : undefined
+  const rejected = candidates.slice(0, place).map(row => ({ row, reason: refusal(row)! }))
+  return { front, unsteady, rejected, ...(recommended && { recommended }) }
 }
 
 /** Why a row is not to be recommended, however fast it is. */

@@ -1,7 +1,7 @@
 import { DepthgateError } from '../base/errors.ts'
 import { heldBaseline } from './baseline-update.ts'
 import { findModel, type LoadedConfig } from './config.ts'
-import { judgeInference } from './judge-scene.ts'
+import { judgeInference, refuseUnjudged } from './judge-scene.ts'
 import { qualityOf, summariseQuality } from './quality.ts'
 import { type CaseRecord, caseText, type JudgedRecord, type RunRecord } from './run-record.ts'
 import { readOutput, type SavedRun } from './run-store.ts'
@@ -40,6 +40,7 @@ function again(config: LoadedConfig, folder: string, record: JudgedRecord): Case
       notes: before.notes,
       outputs,
     })
+    refuseUnjudged(model, verdict)
     if (!verdict.pass && before.attribution) verdict.attribution = before.attribution
     const quality = qualityOf(model, scene, outputs)
     const { quality: _, ...rest } = record

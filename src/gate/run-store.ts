@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { readSource, sha256, writeWhole } from '../base/files.ts'
+import { makeFolder, readSource, sha256, writeWhole } from '../base/files.ts'
 import { honestJson, parseJson, withNumbers } from '../base/json.ts'
 import { isRunning } from '../base/processes.ts'
 import { validated } from '../base/validate.ts'
@@ -59,7 +59,7 @@ export function saveRun(folder: string): RunWriter {
   ): Record<string, SavedOutput> {
     const place = `${name.model}/${name.scene}/${name.precision}-${name.engine}`
     return attempt(staging, () => {
-      mkdirSync(join(staging, place), { recursive: true })
+      makeFolder(join(staging, place))
       return Object.fromEntries(
         Object.entries(outputs).map(([output, value]) => {
           if (typeof value === 'number') return [output, { value }]
@@ -74,7 +74,7 @@ export function saveRun(folder: string): RunWriter {
 
   function finish(run: RunRecord): void {
     attempt(staging, () => {
-      mkdirSync(staging, { recursive: true })
+      makeFolder(staging)
       writeWhole(join(staging, fileName), `${honestJson(run)}\n`)
       const old = join(dirname(target), `.${basename(target)}.old-${process.pid}`)
       if (existsSync(target)) renameSync(target, old)

@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { makeTemporary, removeTemporary } from '../base/temporary.ts'
 import { releaseEngines, withEngine } from '../engines/pool.ts'
 import { catalogue } from '../metrics/index.ts'
 import { inferOn, requestFor } from './infer.ts'
@@ -60,7 +58,7 @@ export async function sampleRuns(
   const samples: Sample[] = []
   const unmeasured: Unmeasured[] = []
   for (let run = 0; run < runs; run++) {
-    const cache = run === 0 ? undefined : mkdtempSync(join(tmpdir(), 'depthgate-rerun-'))
+    const cache = run === 0 ? undefined : makeTemporary('rerun')
     try {
       for (const item of cases) {
         const { verdict } = judgeInference(item.model, await inferAnew(item, cache))
@@ -69,7 +67,7 @@ export async function sampleRuns(
       }
     } finally {
       await releaseEngines()
-      if (cache !== undefined) rmSync(cache, { recursive: true, force: true })
+      if (cache !== undefined) removeTemporary(cache)
     }
   }
   return { samples, unmeasured }

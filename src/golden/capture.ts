@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { readSource, writeWhole } from '../base/files.ts'
+import { makeFolder, readSource, writeWhole } from '../base/files.ts'
 import { checkName } from '../base/names.ts'
 import { encodeNpy } from '../depth/npy.ts'
 import { hashOnnx } from '../onnx/hash.ts'
@@ -10,6 +10,7 @@ import type { Manifest, Preprocessing } from './manifest.ts'
 import { checkOutputName } from './names.ts'
 import { putInPlace, stagingFor } from './place.ts'
 import { imageTensor } from './preprocess.ts'
+import { valueRemarks } from './remarks.ts'
 import { findScenes } from './scene-files.ts'
 import { type Golden, openGolden } from './store.ts'
 import { runTorch, type TorchFacts, type TorchRequest } from './torch.ts'
@@ -34,6 +35,8 @@ export interface CaptureRequest {
   /** Put the new goldens in the place of old ones. */
   replace?: boolean
   onProgress?: (line: string) => void
+  /** What is odd about the goldens, though they are written. */
+  onRemark?: (remark: string) => void
 }
 
 /** Where Python's input lies while it runs; no scene can have this name. */
@@ -93,7 +96,7 @@ export async function capture(request: CaptureRequest): Promise<Golden> {
       scenes: Object.fromEntries(
         [...inputs].map(([name, input]) => [
           name,
-          { input, outputs: outputRecords(staging, name, outputs, facts) },
+          { input, outputs: outputRecords(staging, name, outputs, facts, request.onRemark ?? (() => {})) },
         ]),
       ),
     })
@@ -114,7 +117,7 @@ function stageInputs(
   preprocessing: Preprocessing,
 ): Map<string, SceneRecord['input']> {
   try {
-    mkdirSync(join(staging, work), { recursive: true })
+    makeFolder(join(staging, work))
   } catch (cause) {
     throw new DepthgateError(
       'write',
@@ -138,6 +141,7 @@ function outputRecords(
   scene: string,
   outputs: Manifest['outputs'],
   facts: TorchFacts,
+  onRemark: (remark: string) => void,
 ): SceneRecord['outputs'] {
   const records: SceneRecord['outputs'] = {}
   for (const [output, { kind }] of Object.entries(outputs)) {
@@ -152,6 +156,7 @@ function outputRecords(
       file,
     )
     records[output] = record
+    for (const remark of valueRemarks(scene, output, map)) onRemark(remark)
     if (output === primaryOutput(outputs)) writePreview(staging, scene, map, kind)
   }
   return records

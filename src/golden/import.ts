@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { readSource, sha256, writeWhole } from '../base/files.ts'
+import { makeFolder, readSource, sha256, writeWhole } from '../base/files.ts'
 import { withLock } from '../base/lock.ts'
 import { checkName } from '../base/names.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
@@ -11,6 +11,7 @@ import { derivedDepth, withDerived } from './kinds.ts'
 import type { Manifest, OutputKind, Preprocessing } from './manifest.ts'
 import { checkOutputName, checkSceneName } from './names.ts'
 import { imageTensor } from './preprocess.ts'
+import { sizeRemarks, valueRemarks } from './remarks.ts'
 import { type Golden, openGolden } from './store.ts'
 import { mapRecord, writeManifest, writePreview } from './write.ts'
 
@@ -42,6 +43,8 @@ export interface ImportRequest {
   source: string
   preprocessing: Preprocessing
   replace?: boolean
+  /** What is odd about the golden, though it is written. */
+  onRemark?: (remark: string) => void
 }
 
 /** Adds one scene to a model's goldens from arrays that PyTorch wrote elsewhere. Nothing is written when anything is wrong. */
@@ -50,7 +53,7 @@ export function importGolden(request: ImportRequest): Golden {
   checkSceneName(request.scene)
   const scene = readScene(request)
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
   } catch (cause) {
     throw new DepthgateError(
       'write',
@@ -59,7 +62,9 @@ export function importGolden(request: ImportRequest): Golden {
     )
   }
   // read, change and write of the manifest belong together: of two imports at once neither may lose the other's scene
-  return withLock(join(folder, '.lock'), () => addScene(folder, request, scene))
+  const golden = withLock(join(folder, '.lock'), () => addScene(folder, request, scene))
+  for (const remark of scene.remarks) request.onRemark?.(remark)
+  return golden
 }
 
 /** What an import brings: checked, and not yet written. */
@@ -70,6 +75,7 @@ interface Incoming {
   files: Map<string, Uint8Array>
   input: string
   map: DepthMap
+  remarks: string[]
 }
 
 function readScene(request: ImportRequest): Incoming {
@@ -100,7 +106,7 @@ function readScene(request: ImportRequest): Incoming {
   const outputs = withDerived(given)
 
   const inputBytes = readSource(request.input, 'import', 'Check the path')
-  imageTensor(inputBytes, request.input, request.preprocessing)
+  const tensor = imageTensor(inputBytes, request.input, request.preprocessing)
   const depthBytes = readSource(request.depth, 'import', 'Check the path')
   const { record, map } = mapRecord(depthBytes, `${scene}/${name}.npy`, request.depth)
   const incoming: Incoming = {
@@ -112,6 +118,7 @@ function readScene(request: ImportRequest): Incoming {
     ]),
     input: `input${extension}`,
     map,
+    remarks: [...valueRemarks(scene, name, map), ...sizeRemarks(scene, name, map, tensor.shape)],
   }
   if (fovDeg !== undefined) incoming.records[request.fovOutput] = { value: fovDeg }
   if (outputs[derivedDepth]?.derived) {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { parseJson } from '../base/json.ts'
+import { plain } from '../base/plain.ts'
 import type { CaptureRecord, OutputKind } from './manifest.ts'
 
 /** What capture.py is asked to do. */
@@ -49,7 +50,7 @@ export async function runTorch(
   })
   const reading = (async () => {
     for await (const line of createInterface({ input: child.stderr })) {
-      said.push(line)
+      said.push(plain(line))
       if (said.length > 60) said.shift()
       if (line.startsWith('captured ')) onProgress(line)
     }

@@ -1,4 +1,5 @@
 /** Vitest reporter: `reporters: ['default', 'depthgate/reporter']` makes the reports of the gate from a run of tests. */
+
 import { existsSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { SerializedError } from 'vitest'
@@ -7,12 +8,12 @@ import { DepthgateError, messageOf } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { honestJson, withNumbers } from '../base/json.ts'
 import { checkKeys } from '../base/options.ts'
+import { plain } from '../base/plain.ts'
 import { version } from '../base/version.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { hostFacts } from '../gate/finish-run.ts'
 import { type JudgedRecord, type RunRecord, runVersion, type TestPlace } from '../gate/run-record.ts'
 import { newRunId } from '../gate/run-store.ts'
-import { plain } from '../report/escape.ts'
 import { type ReportRequest, reportRequests, writeReports } from '../report/reports.ts'
 import { notesOf, testRunFolder } from './note.ts'
 

@@ -1,17 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { clearField } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+import { makeFolder } from '../base/files.ts'
 import { externalRange, type Place, placeOutside, type Range, readRange } from './external.ts'
 import { type ModelProto, type TensorProto, TensorProtoSchema } from './gen/onnx_pb.ts'
 import { rawDataOf } from './left.ts'
@@ -47,7 +39,7 @@ export function writeModel(
   const replaced = ownData(path)
   let data: string | undefined
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     data = apart ? writePair(path, model, ranges) : writeSingle(path, model, ranges)
   } catch (cause) {
     if (cause instanceof DepthgateError) throw cause

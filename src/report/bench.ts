@@ -187,11 +187,14 @@ function budgetLines(row: BenchRow): string[] {
 }
 
 /** The fastest that passes, and why the faster ones are not it. */
-function advice({ recommended, rejected }: BenchGroup): string[] {
+function advice({ recommended, unsteady, rejected }: BenchGroup): string[] {
   return [
     recommended
       ? `recommended: ${nameOf(recommended)}, ${figure(bestTiming(recommended).median)} ms`
       : 'nothing that was measured keeps its tolerance',
+    ...(unsteady.length > 0
+      ? [`another run may recommend another: not steady: ${unsteady.map(nameOf).join(', ')}`]
+      : []),
     ...rejected.map(({ row, reason }) => `faster, but not it: ${nameOf(row)}: ${reason}`),
   ]
 }

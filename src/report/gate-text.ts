@@ -12,6 +12,7 @@ import type { LimitResult, MapVerdict, Verdict } from '../gate/verdict.ts'
 import { unitOf } from '../golden/kinds.ts'
 import { changeText } from './baseline-text.ts'
 import { fail, fromHere, pass } from './phrase.ts'
+import { allFinite } from './words.ts'
 
 const columns = ['precision', 'rmse', 'absRel', 'p99Rel', 'fov err', 'run'] as const
 /** Columns that a narrow terminal does without, the least missed first. */
@@ -129,8 +130,7 @@ function figuresOf({ outputs }: Verdict): string[] {
 function nearestLimit({ outputs }: Verdict): string {
   let nearest: { output: string; limit: LimitResult } | undefined
   for (const output of outputs) {
-    if (output.type === 'incomparable' || (output.type === 'map' && output.counts.actualNonFinite > 0))
-      return `${output.output}: ${output.reason}`
+    if (output.type === 'incomparable' || !allFinite(output)) return `${output.output}: ${output.reason}`
     for (const limit of output.limits)
       if (!nearest || limit.used > nearest.limit.used) nearest = { output: output.output, limit }
   }

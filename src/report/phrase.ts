@@ -84,8 +84,9 @@ export function attributionText(verdict: Verdict): string[] {
 function outputText(output: OutputVerdict, evidence: Evidence | undefined): string[] {
   if (output.type !== 'map') return []
   const unit = unitOf(output.kind)
-  const { compared, actualNonFinite } = output.counts
-  const partial = actualNonFinite > 0 && compared > 0 ? ', figures over the finite pixels only' : ''
+  const { pixels, actualNonFinite } = output.counts
+  const partial =
+    actualNonFinite > 0 && actualNonFinite < pixels ? ', figures over the finite pixels only' : ''
   return [
     colors.bold(`${output.output}${unit && ` (${unit})`}${partial}`),
     ...limitRows(output.limits, output.kind),
@@ -107,9 +108,14 @@ function limitRows(limits: readonly LimitResult[], kind: OutputKind): string[] {
     held.name,
     withUnit(held.value, held.name, kind),
     `${boundText(held, kind)}${held.stated.endsWith('%') ? ` (${held.stated})` : ''}`,
-    held.pass ? colors.dim(`${figure(held.used * 100)} % of it`) : `${figure(held.used)}× the limit`,
+    held.pass ? colors.dim(`${figure(held.used * 100)} % of it`) : beyondText(held.used),
   ])
   return table(rows, ['left', 'left', 'right', 'left', 'left'])
+}
+
+/** Where every pixel that counts is NaN, or infinite, there is nothing to take a figure of. */
+function beyondText(used: number): string {
+  return Number.isNaN(used) ? 'no figure' : `${figure(used)}× the limit`
 }
 
 /** "≤ 0.1 m", "≥ 0.99", "1 ± 0.001" */
@@ -169,7 +175,12 @@ export function countsWords({ counts }: MapVerdict): string {
     [counts.masked, 'masked'],
   ].filter(([count]) => count !== 0)
   const without = left.map(([count, why]) => `${count} ${why}`).join(', ')
-  return `${counts.compared} of ${counts.pixels} pixels compared${without && ` (left out: ${without})`}`
+  const compared = `${counts.compared} of ${counts.pixels} pixels compared${without && ` (left out: ${without})`}`
+  const { pixels, actualNonFinite } = counts
+  if (actualNonFinite === 0) return compared
+  return actualNonFinite === pixels
+    ? `no pixel compared: none of the ${pixels} of the engine is finite`
+    : `${compared}; not finite in the engine: ${actualNonFinite}`
 }
 
 function withUnit(value: number, name: LimitName | MetricName, kind: OutputKind): string {

@@ -1,6 +1,6 @@
+import { plain } from '../base/plain.ts'
 import type { JudgedRecord } from '../gate/run-record.ts'
 import { baselineText } from './baseline-text.ts'
-import { plain } from './escape.ts'
 import { verdictText } from './phrase.ts'
 
 /** The whole of a judged case in plain words: verdict, attribution, figures, baseline, pictures. */

@@ -1,7 +1,7 @@
 import { plural } from '../base/plural.ts'
 import { figure } from '../gate/figure.ts'
 import { type CaseRecord, passes, type RunRecord, runOutcome } from '../gate/run-record.ts'
-import type { LimitResult, MapVerdict, OutputVerdict } from '../gate/verdict.ts'
+import type { FovVerdict, LimitResult, MapVerdict, OutputVerdict } from '../gate/verdict.ts'
 import { unitOf } from '../golden/kinds.ts'
 import { catalogue } from '../metrics/index.ts'
 import { changeText } from './baseline-text.ts'
@@ -57,8 +57,7 @@ function nearestOf(output: OutputVerdict): Nearest | undefined {
   const name = output.output
   if (output.type === 'incomparable')
     return { output: name, used: Number.POSITIVE_INFINITY, text: `${name} not compared` }
-  if (output.type === 'map' && output.counts.actualNonFinite > 0)
-    return { output: name, used: Number.POSITIVE_INFINITY, text: `${name} not finite` }
+  if (!allFinite(output)) return { output: name, used: Number.POSITIVE_INFINITY, text: `${name} not finite` }
   const limit = output.limits.reduce<LimitResult | undefined>(
     (a, b) => (a && a.used >= b.used ? a : b),
     undefined,
@@ -66,8 +65,14 @@ function nearestOf(output: OutputVerdict): Nearest | undefined {
   return limit && { output: name, used: limit.used, text: `${name} ${limit.name} ${usedText(limit.used)}` }
 }
 
+/** Whether what the engine gave holds no NaN and no infinity. */
+export function allFinite(output: MapVerdict | FovVerdict): boolean {
+  return output.type === 'map' ? output.counts.actualNonFinite === 0 : Number.isFinite(output.actual)
+}
+
 /** "12 %" of a limit, or "2.4×" beyond it. */
 export function usedText(used: number): string {
+  if (Number.isNaN(used)) return 'no figure'
   if (used > 1) return `${figure(rounded(used, 3))}×`
   return `${figure(rounded(used * 100, 2))} %`
 }

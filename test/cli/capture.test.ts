@@ -95,6 +95,31 @@ describe.runIf(python)('depthgate capture', () => {
     })
   })
 
+  test('values that are not finite are counted by scene and output', async () => {
+    writeFileSync(
+      join(folder, 'holes.py'),
+      `from tiny import *
+
+def holes():
+    model = tiny()
+    def forward(image):
+        depth = model.features(image)[:, :1].abs() + 0.1
+        depth[..., 0, :2] = float("nan")
+        depth[..., 1, 0] = float("inf")
+        return depth
+    model.forward = forward
+    return model
+`,
+    )
+    const what = ['--model', 'holes.py:holes', '--scenes', 'waves.npy', '--output', 'depth=relative-depth']
+    const { code, stderr } = await capture([...what, '--out', 'golden/holes'])
+    expect(code).toBe(0)
+    expect(stderr).toMatch(
+      /^captured waves\nnote: scene waves, output depth: 3 of 768 values are NaN or infinite\. .*\n$/,
+    )
+    rmSync(join(folder, 'golden/holes'), { recursive: true })
+  })
+
   test('the committed goldens are reproduced by this PyTorch', () => {
     const [here, kept] = [openGolden(join(folder, 'golden/tiny')), openGolden(join(tiny, 'golden/tiny'))]
     expect(here.manifest.capture?.weights).toBe(kept.manifest.capture?.weights)

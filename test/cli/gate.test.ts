@@ -1,11 +1,17 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { appliesTo, limitNames } from '../../src/gate/tolerance.ts'
 import { depthgate } from '../helpers/cli.ts'
 import { repo, temporaryFolder, tinyProject, writeConfig } from '../helpers/files.ts'
 import { roundWeights } from '../helpers/round-weights.ts'
 
 describe.concurrent('depthgate gate', () => {
+  const ranged = (depth: object) => ({ models: { tiny: { onnx: 'models/tiny.onnx', outputs: { depth } } } })
+  const noLimits = Object.fromEntries(
+    limitNames.filter(name => appliesTo(name, 'metric-depth')).map(name => [name, false]),
+  )
+
   test('passes with 0 and a line for each scene', async () => {
     const { code, stdout } = await depthgate(['gate'], tinyProject())
     expect(stdout).toMatch(/✓ tiny\/gradient +fp32[\s\S]*✓ tiny\/waves +fp32[\s\S]*2 passed, 0 failed in/)
@@ -86,6 +92,18 @@ describe.concurrent('depthgate gate', () => {
       folder => writeConfig(folder, { models: { tiny: { onnx: 'models/tiny.onnx', input: 'pixels' } } }),
       [],
       /expected one named "pixels"/,
+    ],
+    [
+      'a range that leaves no pixel of a scene',
+      folder => writeConfig(folder, ranged({ range: { min: 1e6, max: 1e7 } })),
+      [],
+      /config\.json: model tiny, scene waves, output depth: no pixel of the golden counts: .* Correct its `range`/,
+    ],
+    [
+      'an output without a limit',
+      folder => writeConfig(folder, ranged({ tolerance: { fp32: noLimits } })),
+      [],
+      /config\.json: model tiny, scene waves, output depth: no limit is set/,
     ],
   ])('%s is broken: 2, told by name', async (_name, damage, args, message) => {
     const folder = tinyProject()

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import ndarray from 'ndarray'
@@ -34,15 +34,18 @@ function isNarrow({ stdout }: Ran): void {
   expect(lines.filter(line => [...line].length > 80)).toEqual([])
 }
 
-/** Starts the built command line and signals its whole group, as a terminal does, as soon as `ready`. */
+/** Starts the built command line and signals its whole group, as a terminal does, or it alone, as soon as `ready`. */
 async function signalled(
   args: readonly string[],
   folder: string,
   ready: () => boolean,
   signal: NodeJS.Signals = 'SIGINT',
+  alone = false,
 ): Promise<{ code: number | null; words: string }> {
   const command = [join(repo, 'dist/cli/main.js'), ...args]
-  const child = spawn(process.execPath, command, { cwd: folder, detached: true })
+  const env = { ...process.env, TMPDIR: join(folder, 'tmp') }
+  mkdirSync(env.TMPDIR)
+  const child = spawn(process.execPath, command, { cwd: folder, detached: true, env })
   onTestFinished(() => void child.kill('SIGKILL'))
   let words = ''
   child.stderr.on('data', piece => {
@@ -50,8 +53,13 @@ async function signalled(
   })
   const ended = new Promise<number | null>(done => child.on('close', done))
   while (child.exitCode === null && !ready()) await setTimeout(5)
-  process.kill(-child.pid!, signal)
+  process.kill(alone ? child.pid! : -child.pid!, signal)
   return { code: await ended, words }
+}
+
+/** What `signalled` left among the system's temporary files; ONNX Runtime leaves some of its own. */
+function temporaries(folder: string): string[] {
+  return readdirSync(join(folder, 'tmp')).filter(name => name.startsWith('depthgate'))
 }
 
 describe('mend', () => {
@@ -356,8 +364,29 @@ if (text('runs', 'utf8').length === 3) await new Promise(done => setTimeout(done
     expect(code, words).toBe(130)
     expect(words).toContain('the same command goes on from there')
     expect(words).not.toContain('was ended by')
+    expect(temporaries(folder)).toEqual([])
     const again = await depthgate(args, folder)
     expect(again.stdout, again.stderr).toContain('2 known from before')
+  })
+
+  test('SIGTERM to depthgate alone ends the program too, and nothing of its work is left', async () => {
+    const folder = project('benign')
+    const endless = `import { renameSync, writeFileSync } from 'node:fs'
+writeFileSync('part', String(process.pid))
+renameSync('part', 'running')
+await new Promise(done => setTimeout(done, 60_000))
+`
+    writeFileSync(join(folder, 'app.mjs'), endless)
+    writeConfig(folder, {
+      engines: { app: engine(['app.mjs', '{onnx}', '{input}', '{output:depth}']) },
+      models: { net: { onnx: 'net.onnx', golden: 'golden', engines: ['app'] } },
+    })
+    const running = join(folder, 'running')
+    const stopped = await signalled(['gate'], folder, () => existsSync(running), 'SIGTERM', true)
+    expect(stopped.code, stopped.words).toBe(143)
+    const program = Number(readFileSync(running, 'utf8'))
+    while (isRunning(program)) await setTimeout(20)
+    expect(temporaries(folder)).toEqual([])
   })
 
   test.each(['mend', 'explain'])(

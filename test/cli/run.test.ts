@@ -199,6 +199,7 @@ describe.concurrent('depthgate judge', () => {
     writeConfig(folder, { models: { tiny: { onnx: 'x', outputs: { depth: { range: { max: 1e-6 } } } } } })
     const none = await depthgate(['judge', 'run'], folder)
     expect(none.stdout).toContain('no pixel of the golden counts')
+    expect(none.code).toBe(2)
   })
 
   test.each<[string, (folder: string) => void, number, RegExp]>([

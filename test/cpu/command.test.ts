@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { CommandSettings } from '../../src/engines/settings.ts'
@@ -58,6 +58,13 @@ describe('a command', () => {
       {},
       /ended with exit code 7; its last words:\nno licence/,
     ],
+    [
+      'fails in colour, with a title and a moving bar',
+      named,
+      "console.error('\\x1b[31mno \\x1b[1mlicence\\x1b[0m\\x1b]0;title\\x07\\r1 %\\r2 %\\x9b'); process.exit(7)",
+      {},
+      /its last words:\nno licence\n1 %\n2 %\ufffd$/,
+    ],
     ['writes nothing', named, '', {}, /wrote no file for the output fov_deg\. Let it write to the path/],
     [
       'takes too long',
@@ -73,7 +80,7 @@ describe('a command', () => {
       ['./none', ...named.slice(2)],
       '',
       {},
-      /none.*: cannot be started \(spawn .*none ENOENT\)/,
+      /^command \["\.\/none",.*: cannot be started \(ENOENT\)\. Correct `command`/,
     ],
     ['has no output', [node, '{input}'], '', {}, /does not say where its output goes/],
     ['has no input', [node, '{output}'], '', {}, /never sees the scene/],
@@ -93,6 +100,15 @@ describe('a command', () => {
     ],
   ])('that %s is a named error', async (_name, command, body, more, message) => {
     await expect(project(command, body, more).run()).rejects.toThrow(message)
+  })
+
+  test('is started and told by its path as the config has it, from its own folder', async () => {
+    const { folder, run } = project(['./bin/app', ...named.slice(2)], '', { cwd: 'sub' })
+    mkdirSync(join(folder, 'sub/bin'), { recursive: true })
+    writeFileSync(join(folder, 'sub/bin/app'), '#!/bin/sh\nexit 7\n', { mode: 0o755 })
+    await expect(run()).rejects.toThrow(/^command \["\.\/bin\/app",.*: ended with exit code 7$/)
+    writeFileSync(join(folder, 'sub/bin/app'), '#!/bin/sh\n')
+    await expect(run()).rejects.toThrow(/^\.\/bin\/app: ended well but wrote no file/)
   })
 
   test('no shell sees its arguments', async () => {

@@ -64,9 +64,9 @@ describe('a worker', () => {
     ],
     [
       'half an answer, then killed',
-      `os.write(frames._out, b"DGF1" + bytes([200, 0, 0, 0]) + b'{"id": 1')\nsys.stderr.write("about to fall\\n")\nsys.stderr.flush()\nos.kill(os.getpid(), signal.SIGKILL)`,
+      `os.write(frames._out, b"DGF1" + bytes([200, 0, 0, 0]) + b'{"id": 1')\nsys.stderr.write("about to \\x1b[31mfall\\x1b[0m\\n")\nsys.stderr.flush()\nos.kill(os.getpid(), signal.SIGKILL)`,
       'ended',
-      /was ended by SIGKILL in the middle of an answer; its last words:\nabout to fall/,
+      /was ended by SIGKILL in the middle of an answer; its last words:\nabout to fall$/,
     ],
     [
       'an oversized header',

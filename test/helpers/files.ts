@@ -7,10 +7,16 @@ import { encodeNpy } from '../../src/depth/npy.ts'
 
 export const repo = resolve(import.meta.dirname, '../..')
 
+const folders: string[] = []
+// once for the file: a running test cannot add what comes after all
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
 /** A new folder that goes when the test file ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'depthgate-test-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
 

@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'
 import { DepthgateError } from '../../base/errors.ts'
 import { sha256, sha256File } from '../../base/files.ts'
+import { makeTemporary, removeTemporary } from '../../base/temporary.ts'
 import { type FloatArray, formatShape } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { encodeNpy, readNpy } from '../../depth/npy.ts'
@@ -11,7 +11,7 @@ import { hashOnnx } from '../../onnx/hash.ts'
 import { cpuName } from '../cpu.ts'
 import type { Engine, EngineRequest, EngineRun } from '../engine.ts'
 import type { CommandSettings, RawFormat } from '../settings.ts'
-import { fillIn, namedOutputs, usesOnnx } from './placeholders.ts'
+import { fillIn, namedOutputs, programOf, usesOnnx } from './placeholders.ts'
 import { type Ended, runProgram } from './run-program.ts'
 
 /** A program as an engine. It is started for each scene; what it writes is read from files that go afterwards. */
@@ -21,7 +21,9 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
   const named = namedOutputs(settings)
   return {
     fingerprint: {
-      onnx: usesOnnx(settings) ? hashOnnx(request.onnx) : commandHash(settings.command),
+      onnx: usesOnnx(settings)
+        ? hashOnnx(request.onnx)
+        : commandHash([programOf(settings), ...settings.command.slice(1)]),
       precision: request.precision,
       fusion: request.fusion,
       arithmetic: request.emulated ? 'emulated' : 'native',
@@ -41,7 +43,7 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
 
   async function run(tensor: NdArray<FloatArray>, fetch: readonly string[]): Promise<EngineRun> {
     const outputs = outputFiles(settings, named, fetch)
-    const folder = mkdtempSync(join(tmpdir(), 'depthgate-command-'))
+    const folder = makeTemporary('command')
     try {
       const input = join(folder, settings.input === 'raw' ? 'input.bin' : 'input.npy')
       writeFileSync(input, settings.input === 'raw' ? bytesOf(tensor) : encodeNpy(tensor))
@@ -63,7 +65,7 @@ export async function loadCommand(request: EngineRequest): Promise<Engine> {
         milliseconds,
       }
     } finally {
-      rmSync(folder, { recursive: true, force: true })
+      removeTemporary(folder)
     }
   }
 }
@@ -147,8 +149,11 @@ function bytesOf({ data }: NdArray<FloatArray>): Uint8Array {
  * Tells commands of one project apart, alike on every machine: folders are told from the config's, and a program outside it,
  * such as an interpreter, by its name. A hash, since arguments may hold what does not belong into a repository. Pure.
  */
-export function commandIdentity({ command, cwd }: CommandSettings, root: string): string {
-  const [program = '', ...args] = command.map(word => word.replaceAll(root + sep, ''))
+export function commandIdentity(settings: CommandSettings, root: string): string {
+  const { command, cwd } = settings
+  const [program = '', ...args] = [programOf(settings), ...command.slice(1)].map(word =>
+    word.replaceAll(root + sep, ''),
+  )
   const words = [relative(root, cwd ?? root), isAbsolute(program) ? basename(program) : program, ...args]
   return sha256(JSON.stringify(words)).slice(0, 12)
 }

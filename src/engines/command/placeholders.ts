@@ -1,7 +1,13 @@
+import { resolve } from 'node:path'
 import { DepthgateError } from '../../base/errors.ts'
 import type { CommandSettings } from '../settings.ts'
 
 const placeholder = /\{(input|output|onnx|precision)(?::([^{}]+))?\}/g
+
+/** The program by its path from `cwd`; a name without a folder is looked up in PATH when it is started. */
+export function programOf({ command: [program = ''], cwd = '.' }: CommandSettings): string {
+  return program.includes('/') ? resolve(cwd, program) : program
+}
 
 /** Whether a command reads the ONNX of the precision; one that does not brings its own network. */
 export function usesOnnx({ command }: CommandSettings): boolean {
@@ -26,12 +32,12 @@ export function namedOutputs({ command }: CommandSettings): string[] {
   return [...new Set(named)]
 }
 
-/** The arguments with files in the place of placeholders. */
+/** What is started: program and arguments, with files in the place of placeholders. */
 export function fillIn(
-  { command }: CommandSettings,
+  settings: CommandSettings,
   files: { input: string; onnx: string; precision: string; output(name: string | undefined): string },
 ): string[] {
-  return command.map(argument =>
+  return [programOf(settings), ...settings.command.slice(1)].map(argument =>
     argument.replace(placeholder, (_all, word: string, name?: string) =>
       word === 'output' ? files.output(name) : files[word as 'input' | 'onnx' | 'precision'],
     ),

@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'
 import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'
 import { checkRealm } from '../../base/realm.ts'
+import { makeTemporary, removeTemporary } from '../../base/temporary.ts'
 import type { FloatArray } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { hashOnnx } from '../../onnx/hash.ts'
@@ -59,7 +59,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     ...(onGpu && gpuFingerprint(settings)),
   }
   // the first run on a GPU is profiled, to see where each node ran
-  const profile = onGpu ? mkdtempSync(join(tmpdir(), 'depthgate-profile-')) : undefined
+  const profile = onGpu ? makeTemporary('profile') : undefined
   let session: ort.InferenceSession
   try {
     session = await ort.InferenceSession.create(onnx, {
@@ -67,7 +67,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
       ...(profile && { enableProfiling: true, profileFilePrefix: join(profile, 'run') }),
     })
   } catch (cause) {
-    if (profile) rmSync(profile, { recursive: true, force: true })
+    if (profile) removeTemporary(profile)
     throw loadFault(onnx, provider, cause)
   }
   let placed = !onGpu
@@ -82,7 +82,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     time,
     release: async () => {
       await session.release()
-      if (!placed) rmSync(profile!, { recursive: true, force: true })
+      if (!placed) removeTemporary(profile!)
     },
   }
 
@@ -124,7 +124,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
       checkPlacement(profile!, provider, onnx)
       placed = true
     } finally {
-      rmSync(profile!, { recursive: true, force: true })
+      removeTemporary(profile!)
     }
   }
 }

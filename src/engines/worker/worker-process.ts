@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { messageOf } from '../../base/errors.ts'
+import { plain } from '../../base/plain.ts'
 import { encodeFrame, type Frame, FrameReader, type WireArray } from './frames.ts'
 
 /** What a worker answers. `lost`: it did not answer, and is gone. */
@@ -138,7 +139,7 @@ export class WorkerProcess {
     if (!pending || pending.id !== id) this.#lose('protocol', `it answered ${id}, which was not asked`)
     else if (type === 'progress') pending.onProgress?.(facts as unknown as Progress)
     else if (type === 'refused')
-      pending.answer({ type, kind: String(facts.kind), message: String(facts.message) })
+      pending.answer({ type, kind: String(facts.kind), message: plain(String(facts.message)) })
     else if (type === 'result') pending.answer({ type, facts, arrays })
     else this.#lose('protocol', `it answered with ${JSON.stringify(type)}`)
   }
@@ -147,7 +148,7 @@ export class WorkerProcess {
   #lose(how: 'start' | 'ended' | 'protocol' | 'time', message: string): void {
     if (this.#lost) return
     const said = [...this.#said, this.#line].filter(line => line.trim() !== '').slice(-12)
-    const words = said.length > 0 ? `${message}; its last words:\n${said.join('\n')}` : message
+    const words = said.length > 0 ? `${message}; its last words:\n${plain(said.join('\n'))}` : message
     this.#lost = { type: 'lost', how, message: words }
     this.kill()
     this.#pending?.answer(this.#lost)

@@ -82,16 +82,11 @@ function limitsHtml(verdict: MapVerdict | FovVerdict): Html {
 <td class="used"><span>${marginBar(held.used, held.pass)}${usedText(held.used)}</span></td></tr>`,
   )}</tbody></table>
 ${verdict.type === 'fov' && html`<p>${figure(verdict.actual)}° instead of ${figure(verdict.golden)}°</p>`}
-${verdict.type === 'map' && html`<p class="counts">${countsText(verdict)}</p>`}</div>`
+${verdict.type === 'map' && html`<p class="counts">${countsWords(verdict)}</p>`}</div>`
 }
 
 function byUse(a: LimitResult, b: LimitResult): number {
   return a.used === b.used ? 0 : b.used - a.used
-}
-
-function countsText(verdict: MapVerdict): string {
-  const { actualNonFinite } = verdict.counts
-  return `${countsWords(verdict)}${actualNonFinite > 0 ? `; ${actualNonFinite} of the engine are not finite` : ''}`
 }
 
 function distributionHtml({ figures, scale }: MapView, verdict: MapVerdict): Html {

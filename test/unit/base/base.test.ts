@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { sha256, sha256File, stableJson, writeWhole } from '../../../src/base/files.ts'
@@ -22,6 +22,10 @@ describe('files', () => {
     writeFileSync(join(folder, 'plain'), 'kept')
     expect(() => writeWhole(join(folder, 'plain/below'), 'x')).toThrow(/plain\/below: cannot be written/)
     expect(readFileSync(join(folder, 'plain'), 'utf8')).toBe('kept')
+  })
+
+  test.runIf(existsSync('/proc/self'))('a write into /proc fails too, rather than never end', () => {
+    expect(() => writeWhole('/proc/new/folder/x', 'x')).toThrow(/^\/proc\/new\/folder\/x: cannot be written/)
   })
 
   test('have the same hash in pieces and at once', () => {

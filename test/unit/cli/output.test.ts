@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { checkOutput, given } from '../../../src/cli/output.ts'
@@ -19,4 +19,14 @@ test('an output is refused where hours of work could not be written', () => {
     `cannot be written: ${model} is no folder. Choose another`,
   )
   for (const file of ['mended.onnx', 'new/folder/mended.onnx']) expect(faultOf(file)).not.toThrow()
+  // nothing is made by looking
+  expect(readdirSync(folder).sort()).toEqual(['link.onnx', 'net.onnx', 'out'])
+})
+
+test.runIf(existsSync('/proc/self'))('a folder that takes no files is told at once, also below it', () => {
+  // where root may write, nobody else may
+  for (const file of ['/proc/out.json', '/proc/new/folder/out.json'])
+    expect(() => checkOutput([], '-o', file)).toThrow(
+      /^-o \/proc\/.*: cannot be written: (\/proc takes no files|EACCES.*)\. Choose another place$/,
+    )
 })

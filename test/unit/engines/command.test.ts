@@ -21,6 +21,8 @@ test('commands are told apart by program, arguments and folder', () => {
 test('the same command is the same on every machine', () => {
   expect(identity(app)).toMatch(/^[0-9a-f]{12}$/)
   expect(identity(app, { cwd: '/home/ada/net' })).toBe(identity(app))
+  // as the config has it, its path is from the folder that it is started in
+  expect(identity(app.with(0, './app'), { cwd: '/home/ada/net' })).toBe(identity(app))
   const elsewhere = app.with(0, '/srv/ci/app')
   expect(identity(elsewhere, { cwd: '/srv/ci' }, '/srv/ci')).toBe(identity(app))
   expect(identity(app.with(2, '/home/ada/net/a.plan'))).toBe(identity(app))

@@ -168,6 +168,19 @@ describe('the config', () => {
     expect(() => loadFrom(folder)).toThrow(/depthgate\.config\.json: does not fit its schema/)
   })
 
+  test.each([
+    ['output depth: range from 80 to 0.1', { outputs: { depth: { range: { min: 80, max: 0.1 } } } }],
+    ['output depth: range from 3 to 3', { outputs: { fov: {}, depth: { range: { min: 3, max: 3 } } } }],
+    ['output depth: range from 0 to 0', { outputs: { depth: { range: { max: 0 } } } }],
+    ['truth: range from 9 to 8', { truth: { file: '{scene}.npy', range: { min: 9, max: 8 } } }],
+  ])('%s counts no pixel, and is refused', (says, model) => {
+    const folder = temporaryFolder()
+    writeConfig(folder, { models: { net: { onnx: 'a', ...model } } })
+    expect(() => loadFrom(folder)).toThrow(
+      `depthgate.config.json: model net, ${says} counts no pixel. \`min\` lies below \`max\``,
+    )
+  })
+
   test('that throws, is missing, or stands twice is told by name', () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder, 'depthgate.config.ts'), "throw new Error('no licence')")

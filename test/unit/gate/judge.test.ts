@@ -86,6 +86,15 @@ describe('silence is failure', () => {
     },
   )
 
+  test.each([
+    ['NaN', [Number.NaN, Number.NaN]],
+    ['NaN or infinite', [Number.NaN, Number.POSITIVE_INFINITY]],
+  ])('an engine that gives nothing but %s fails in words', (what, values) => {
+    const verdict = compare(map([1, 2]), map(values), all)
+    expect(verdict.pass).toBe(false)
+    expect(verdict.reason).toBe(`the engine produced no finite pixel: all 2 are ${what}`)
+  })
+
   test('a hole in the golden is masked and counted, a hole in the engine at the same place still fails', () => {
     const golden = map([1, Number.NaN, 3])
     const good = compare(golden, map([1, 9, 3]), all) as MapVerdict

@@ -74,6 +74,24 @@ describe('of what was measured', () => {
     expect(groupRows([broken])[0]).toMatchObject({ device: 'nothing ran', rows: [broken] })
   })
 
+  test('where times that count are not steady, the recommendation says so', () => {
+    const shaken = (row: MeasuredRow): MeasuredRow => ({
+      ...row,
+      plain: { ...row.plain, unstable: ['the clock moved'] },
+    })
+    const [tf, low, off] = [tf32, bf16, int8].map(shaken)
+    const found = groupRows([shaken(pytorch), fp32, tf!, low!, off!])[0]!
+    // neither PyTorch nor what fails might be recommended
+    expect(found.unsteady).toEqual([low, tf])
+    const caveat = 'another run may recommend another: not steady: bf16 on trt, tf32 on trt'
+    expect(benchText(found, true)).toContain(`recommended: bf16 on trt, 1.4 ms\n${caveat}\n`)
+    expect(benchMarkdown(found, true)).toContain(`- ${caveat}\n`)
+    expect(benchText(found, false)).not.toContain(caveat)
+    // one alone is compared with nothing
+    expect(groupRows([low!, off!])[0]!.unsteady).toEqual([])
+    expect(benchText(group!, true)).not.toContain('not steady')
+  })
+
   test('is told as a table with the machine in its head', () => {
     const text = benchText(group!, true)
     expect(text).toMatch(/^pocket on NVIDIA H200, driver 580, pytorch 10\.6\.0, trt 10\.6\.0\n/)

@@ -268,6 +268,22 @@ describe('import', () => {
     expect(strayFiles(made)).toEqual([])
   })
 
+  test('says what is odd: values that are not finite, a map of another size than its input', () => {
+    const said = (change: Partial<ImportRequest> = {}) => {
+      const remarks: string[] = []
+      importGolden({ ...request, ...change, replace: true, onRemark: remark => remarks.push(remark) })
+      return remarks
+    }
+    expect(said()).toEqual([expect.stringMatching(/^scene hall, output depth: 1 of 6 values are NaN or inf/)])
+    const tensor = (name: string, shape: number[]) => writeMap(folder, name, shape, Array(12).fill(1))
+    const depth = tensor('whole.npy', [4, 3])
+    expect(said({ depth, input: tensor('chw.npy', [1, 1, 4, 3]) })).toEqual([])
+    expect(said({ depth, input: tensor('hwc.npy', [1, 4, 3, 1]) })).toEqual([])
+    expect(said({ depth })).toEqual([
+      expect.stringMatching(/^scene hall, output depth: the map is 4×3, the input 1×3×2×3\. Right where/),
+    ])
+  })
+
   test('adds scenes to one manifest; derives metric depth from a canonical map', () => {
     const canonical = {
       ...request,
