@@ -61,7 +61,8 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
 export function makeFolder(path: string): void {
   const isThere = () => statSync(path, { throwIfNoEntry: false })?.isDirectory()
   if (isThere()) return
-  makeFolder(dirname(path))
+  // what is above all, such as a drive that is not there, cannot be made
+  if (dirname(path) !== path) makeFolder(dirname(path))
   try {
     mkdirSync(path)
   } catch (thrown) {

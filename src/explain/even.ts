@@ -13,7 +13,7 @@ import { between, type Unit } from './units.ts'
 export function byOperator(units: readonly Unit[], costs: Costs): Level[][] {
   const operators = [...new Set(units.filter(unit => between(unit)).map(({ operator }) => operator))]
   const some = operators.reduce<string[][]>(
-    (sets, each) => [...sets, ...sets.map(set => [...set, each])],
+    (sets, each) => sets.concat(sets.map(set => [...set, each])),
     [[]],
   )
   const costOf = (levels: Levels) => levels.reduce((sum, level, unit) => sum + costs.more(unit, level), 0)
