@@ -1,5 +1,7 @@
 /** Vitest reporter: `reporters: ['default', 'depthgate/reporter']` makes the reports of the gate from a run of tests. */
 
+// of this process, whose environment is that of threads too
+import '../engines/onnxruntime/telemetry.ts'
 import { existsSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { SerializedError } from 'vitest'

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { depthgate } from '../helpers/cli.ts'
@@ -14,6 +14,17 @@ describe('depthgate doctor', () => {
     for (const line of stdout.split('\n').filter(line => line.includes('Failed to load shared library')))
       expect(line).toMatch(/\S+\.so\S*: cannot open shared object file/)
     expect(stdout).toMatch(/^✗ PyTorch, for capture: \/none\/python cannot be started\n {4}Install Python/m)
+  })
+
+  test('nothing of ONNX Runtime is left behind: it sends nothing to its maker', async () => {
+    const [home, temporary] = [temporaryFolder(), temporaryFolder()]
+    const env = { HOME: home, XDG_CACHE_HOME: undefined, TMPDIR: temporary, ORT_DISABLE_TELEMETRY: undefined }
+    const { code } = await depthgate(['gate'], tinyProject(), env)
+    expect(code).toBe(0)
+    const left = [home, temporary].flatMap(folder =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }),
+    )
+    expect(left.filter(file => /mat-debug|deviceid|onnxruntime|\.ses/.test(file))).toEqual([])
   })
 
   test('an engine of the config that cannot work is exit code 1; --json has the same', async () => {

@@ -1,3 +1,4 @@
+import './telemetry.ts'
 import { dirname, resolve } from 'node:path'
 import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'

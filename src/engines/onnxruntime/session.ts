@@ -1,3 +1,4 @@
+import './telemetry.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'

@@ -1,3 +1,4 @@
+import './telemetry.ts'
 import type { NdArray } from 'ndarray'
 import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'

@@ -1,3 +1,4 @@
+import './telemetry.ts'
 import { create } from '@bufbuild/protobuf'
 import ort from 'onnxruntime-node'
 import { ModelProtoSchema, TensorProto_DataType } from '../../onnx/gen/onnx_pb.ts'
