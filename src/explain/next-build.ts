@@ -23,13 +23,16 @@ export type NextBuild =
   | { type: 'build'; why: 'first' | 'missed' | 'safest' | 'room' | 'uneven'; cautions: readonly number[] }
   | Settled
 
-/** Builds are slow and choose their kernels by time: a set that is expected to pass just so often does not. */
+/**
+ * Builds are slow and choose their kernels by time: a set that is expected to pass just so often does not. After one that could
+ * not be built sets are few and far apart, and where one misses another build may be left.
+ */
 const cautions = {
   first: [1.1],
   missed: [1.25, 1.5, 2, 1],
   safest: [2, 1.5, 1.25, 1],
   room: [1.1],
-  uneven: [1.1, 1],
+  uneven: [1],
 }
 
 /** Passing with so little of what is allowed, a set is likely to hold nodes that are not needed. */
