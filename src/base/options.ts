@@ -1,8 +1,13 @@
 import { DepthgateError } from './errors.ts'
 import { didYouMean } from './names.ts'
 
-/** Throws where `options` has a key that nothing reads: a mistyped option would otherwise be ignored in silence. */
+/** Throws where `options` is none, or has a key that nothing reads: a mistyped option would otherwise be ignored in silence. */
 export function checkKeys(options: object, known: readonly string[], where: string): void {
+  if (typeof options !== 'object' || options === null)
+    throw new DepthgateError(
+      'options',
+      `${where}: options are an object of ${known.join(', ')}, not ${JSON.stringify(options)}`,
+    )
   for (const key of Object.keys(options))
     if (!known.includes(key))
       throw new DepthgateError(
