@@ -83,14 +83,17 @@ export function folderFault(folder: string): string | undefined {
     accessSync(folder, constants.W_OK)
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
-    return code === 'ENOENT' || code === 'ENOTDIR' ? folderFault(dirname(folder)) : messageOf(thrown)
+    const above = dirname(folder)
+    return (code === 'ENOENT' || code === 'ENOTDIR') && above !== folder
+      ? folderFault(above)
+      : messageOf(thrown)
   }
   try {
     // root may write into /proc, which takes nothing: only trying tells
     rmdirSync(mkdtempSync(join(folder, '.depthgate-')))
     return undefined
-  } catch {
-    return `${folder} takes no files`
+  } catch (thrown) {
+    return `${folder} takes no files (${(thrown as NodeJS.ErrnoException).code})`
   }
 }
 

@@ -5,7 +5,10 @@ import { join } from 'node:path'
 /** Those of this process. Where a signal ends it, whoever made them cannot remove them. */
 const folders = new Set<string>()
 process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  for (const folder of folders)
+    try {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+    } catch {}
 })
 
 /** A new folder among the system's temporary ones; it goes with this process at the latest. */

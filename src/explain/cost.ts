@@ -37,8 +37,8 @@ export function costOf(nodes: readonly PlacedNode[], level: Level | 'quantized',
  * The squared error that a product adds by summing in fp16, over that which rounding makes it add. A running sum of n parts
  * of 16 products, of random signs, is rounded n times while it grows: n / 2 times the square of one rounding; rounding
  * both factors and the result is three of those. Kernels of MatMul round less often: of the squared error that TensorRT 10.6 adds to
- * Depth Pro by summing in FP16, an H200 measured 17 % in MatMul (docs/depth-pro.md), where this made it 42 % without `less`; of a ViT
- * there, 25 %. What the kernels of a network do is learned on the target. Pure.
+ * Depth Pro by summing in FP16, an H200 measured 17 % in MatMul (docs/depth-pro.md), where this made it 42 % without `less`. What the
+ * kernels of a network do is learned on the target. Pure.
  */
 export function sumsOverRounding({ node }: PlacedNode, shapeOf: ShapeOf): number {
   const result = sizeOf(shapeOf(node.output[0] ?? ''))

@@ -1,3 +1,4 @@
+import { plural } from '../base/plural.ts'
 import { usesTf32 } from '../engines/tensorrt/plan.ts'
 import { engineNamed } from '../gate/engines.ts'
 import { placedNodes } from '../onnx/graph.ts'
@@ -122,8 +123,10 @@ export async function mendOn(
   }
 
   // also where no other set was left to build; a point of the frontier may be quicker
+  let missing = 0
   const candidates: (Reached | { fault: string })[] = [...sets]
   const curve = frontier > 0 ? await frontierOf(known, frontier, onTarget) : undefined
+  if (missing > 0) built.notes.push(`${plural(missing, 'point')} of the frontier could not be built`)
   const settled = settle(candidates.map(attemptOf), target)
   const rest = () => ({ low: point(low, targetLow), ...(curve && { frontier: curve }), ...ends() })
   if (settled.type === 'confirmed') {
@@ -143,6 +146,7 @@ export async function mendOn(
     onto: Levels = low,
     reserve?: number,
   ): Promise<{ levels: Levels; hoped: Worst } | undefined> {
+    const unbuilt = sets.find(set => 'fault' in set)
     for (const caution of cautions) {
       const allowed = floor + (target - floor) / caution
       // each set that is built is to be tried here too, and half of what is left is for sets after the next
@@ -152,37 +156,41 @@ export async function mendOn(
         const run = measured.get(levelsText(set))
         return run ? worstOfTrial(run.trial).used <= target : forecast.fits(set, allowed, keep)
       }
-      const unbuilt = sets.findLast(set => 'fault' in set)
       const levels = unbuilt
-        ? await even(unbuilt.levels, passes)
+        ? await evenSet(onto, passes)
         : higher(await cheapest(known, allowed ** 2 - floor ** 2, passes, trifle * costs.all), onto)
-      if (isKnown(levels) || !isReduced(units, levels)) continue
+      if (!levels || !isNew(levels)) continue
       if (pointOf(units, levels, costs, worstOfTrial(guideFull)).cost < below)
         return { levels, hoped: await forecast.expect(levels) }
     }
+    // more than what could not be built, which was expected to pass
+    const whole = unbuilt && throughout(units, higher(unbuilt.levels, onto)).find(isNew)
+    return whole && { levels: whole, hoped: await forecast.expect(whole) }
+  }
+
+  /** The cheapest set of all products of some operators that is expected to pass. */
+  async function evenSet(
+    onto: Levels,
+    passes: (set: Levels) => Promise<boolean | undefined>,
+  ): Promise<Levels | undefined> {
+    const sets = byOperator(units, costs).map(set => higher(set, onto))
+    for (const set of sets.filter(isNew)) if (await passes(set)) return set
     return undefined
   }
 
-  /** What is less of a mixture than a set that could not be built, the cheapest that is expected to pass. */
-  async function even(
-    unbuilt: Levels,
-    passes: (set: Levels) => Promise<boolean | undefined>,
-  ): Promise<Levels> {
-    const isNew = (set: Levels) => !isKnown(set) && isReduced(units, set)
-    for (const set of byOperator(units, costs).filter(isNew)) if (await passes(set)) return set
-    return throughout(units, unbuilt).find(isNew) ?? full
-  }
-
-  function isKnown(levels: Levels): boolean {
+  /** Whether it was not built yet, and is neither end. */
+  function isNew(levels: Levels): boolean {
     const text = levelsText(levels)
-    return measured.has(text) || sets.some(set => levelsText(set.levels) === text)
+    return (
+      isReduced(units, levels) && !measured.has(text) && !sets.some(set => levelsText(set.levels) === text)
+    )
   }
 
   async function onTarget(levels: Levels): Promise<Point | undefined> {
     const known = measured.get(levelsText(levels))
     const run = known ?? (await built.attempt(levels, 'frontier'))
     if ('fault' in run) {
-      built.notes.push(`a point of the frontier was not built: ${run.fault}`)
+      missing++
       return undefined
     }
     const found = point(levels, run)

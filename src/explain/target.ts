@@ -75,7 +75,7 @@ export class Target {
   readonly #evaluator: Evaluator
   readonly #options: TargetOptions
   readonly #asked = new Set<string>()
-  #ledger: Ledger<Measured | Unbuilt> | undefined
+  #ledger: Ledger<Measured> | undefined
   #run = 0
 
   constructor(question: Question, units: readonly Unit[], variants: Variants, options: TargetOptions) {
@@ -96,7 +96,7 @@ export class Target {
     const isTimed = ({ fingerprint }: Engine) => {
       const network = { ...fingerprint, onnx: hashOnnx(this.#question.onnx) }
       this.#ledger = new Ledger(ledgerFile(this.#question, this.#variants, network, 'built-'))
-      known = measuredOf(this.#ledger.get(keyOf(levels)))
+      known = this.#ledger.get(keyOf(levels))
       return known !== undefined
     }
     const measured = await kept(this.#measure(levels, true, isTimed))
@@ -108,19 +108,26 @@ export class Target {
   /** Everything in FP32; `low` comes first. */
   async full(): Promise<Measured> {
     const levels = everywhere(this.#units, 'full')
-    const known = measuredOf(this.#ledger!.get(keyOf(levels)))
+    const known = this.#ledger!.get(keyOf(levels))
     const measured = known ?? (await kept(this.#measure(levels, true)))
     if (!known) this.#ledger!.set(keyOf(levels), measured)
     this.#count(levels, 'ends')
     return measured
   }
 
-  /** A set of levels; `low` comes first. */
+  /**
+   * A set of levels; `low` comes first. That one cannot be built is not remembered: it may have been for want of memory that
+   * something else held then.
+   */
   async attempt(levels: Levels, what: 'sets' | 'frontier'): Promise<Measured | Unbuilt> {
     const known = this.#ledger!.get(keyOf(levels))
+    const started = performance.now()
     const came = known ?? (await kept(this.#measure(levels, false).catch(unbuilt)))
-    if (!known) this.#ledger!.set(keyOf(levels), came)
     this.#count(levels, what)
+    if ('fault' in came) {
+      this.builds.fresh++
+      this.builds.seconds += (performance.now() - started) / 1000
+    } else if (!known) this.#ledger!.set(keyOf(levels), came)
     return came
   }
 
@@ -185,10 +192,6 @@ export class Target {
       throw thrown
     }
   }
-}
-
-function measuredOf(known: Measured | Unbuilt | undefined): Measured | undefined {
-  return known && 'fault' in known ? undefined : known
 }
 
 function unbuilt(thrown: unknown): Unbuilt {

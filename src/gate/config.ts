@@ -73,7 +73,7 @@ function refuseEmptyRanges({ file, config }: LoadedConfig): void {
       if (min >= max)
         throw new DepthgateError(
           'config',
-          `${file}: model ${name}, ${where}: range from ${min} to ${max} counts no pixel. \`min\` lies below \`max\``,
+          `${file}: model ${name}, ${where}: range from ${min} to ${max}: \`min\` must lie below \`max\``,
         )
   }
 }

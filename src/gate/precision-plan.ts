@@ -54,7 +54,7 @@ export interface PrecisionPlan {
     trials: number
     /** The engine that the search ran on, where the other one only confirmed. */
     guide?: string
-    /** Networks that the engine built for it. */
+    /** Networks that the engine was asked to build for it. */
     builds?: number
   }
   before: PlanFigure

@@ -84,7 +84,9 @@ function choose(rows: readonly BenchRow[]): Choice {
   const candidates = byTime.filter(row => !isPytorch(row))
   const passing = candidates.filter(row => refusal(row) === undefined)
   const [recommended] = passing
-  const unsteady = passing.length > 1 ? passing.filter(row => bestTiming(row).unstable.length > 0) : []
+  // what is slower by more would not be chosen another time either
+  const near = passing.filter(row => bestTiming(row).median <= 1.25 * bestTiming(recommended!).median)
+  const unsteady = near.length > 1 ? near.filter(row => bestTiming(row).unstable.length > 0) : []
   const place = recommended ? candidates.indexOf(recommended) : undefined
   const rejected = candidates.slice(0, place).map(row => ({ row, reason: refusal(row)! }))
   return { front, unsteady, rejected, ...(recommended && { recommended }) }

@@ -65,9 +65,17 @@ export function mendText(model: string, precision: string, margin: number, found
         ),
         colors.red(`to keep ${wanted}.`),
         ...(built ? [`The best reached, with ${chosenText(found.best)}:`, worstText(found.best.worst)] : []),
-        ...(found.confirmation
-          ? ['FP32 as a whole keeps it. Ask for less of a margin, widen that limit,', 'or name another guide']
-          : ['FP32 as a whole keeps it. Ask for less of a margin, or widen that limit']),
+        ...(found.confirmation?.sets.some(set => 'fault' in set)
+          ? [
+              'FP32 as a whole keeps it. Ask for less of a margin, widen that limit, or set',
+              'another `optimizationLevel` of the engine, which may have the kernels',
+            ]
+          : found.confirmation
+            ? [
+                'FP32 as a whole keeps it. Ask for less of a margin, widen that limit,',
+                'or name another guide',
+              ]
+            : ['FP32 as a whole keeps it. Ask for less of a margin, or widen that limit']),
         '',
         ...pointTable(precision, built ? [['best', found.best]] : [], found),
         '',
@@ -95,7 +103,7 @@ function cheaperText({ cheaper, mended, fp32 }: Extract<Mending, { type: 'mended
 function fromFrontierText(found: Mending): string[] {
   if (found.type !== 'mended' || !found.confirmation) return []
   const sought = found.confirmation.sets.some(set => 'point' in set && set.point === found.mended)
-  return sought ? [] : [colors.dim('mended is a point of the frontier, quicker than those sets that pass')]
+  return sought ? [] : [colors.dim('mended is a point of the frontier: no set that passes is as quick')]
 }
 
 function milliseconds(latency: number): string {
@@ -120,8 +128,7 @@ function buildsText(confirmation: Confirmation | undefined): string[] {
 }
 
 function cameTo(set: BuiltSet): string {
-  // its last line says where
-  if ('fault' in set) return `could not be built: ${set.fault.split('\n').at(-1)}`
+  if ('fault' in set) return 'TensorRT has no kernel for it'
   const { point, expected } = set
   return `${percent(point.worst.used)}, expected ${percent(expected.used)}, at a cost of ${percent(point.cost)}`
 }

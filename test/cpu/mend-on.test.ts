@@ -131,16 +131,14 @@ test('an engine that cannot run the network in the format takes nothing of what 
 })
 
 /** A target that has no kernel for some sets, as TensorRT has none for some mixtures. */
-function refuse(mixtures: (levels: Levels) => boolean): void {
+function refuse(isRefused: (levels: Levels, what: 'sets' | 'frontier') => boolean): void {
   const attempt = Target.prototype.attempt
   const spy = vi.spyOn(Target.prototype, 'attempt').mockImplementation(async function (
     this: Target,
     levels,
     what,
   ) {
-    return mixtures(levels)
-      ? { fault: 'net.onnx: cannot be built\nno kernel from a to b' }
-      : attempt.call(this, levels, what)
+    return isRefused(levels, what) ? { fault: 'net.onnx: no kernel' } : attempt.call(this, levels, what)
   })
   onTestFinished(() => spy.mockRestore())
 }
@@ -160,7 +158,7 @@ test('after a set that the target cannot build comes one that is less of a mixtu
   const { units } = variantsOf(question, onTarget).candidates()
   expect(throughout(units, sets[0]!)).toContainEqual(sets[1])
   expect(mendText('net', 'fp16', margin, found).join('\n')).toContain(
-    'build 1 (as guided): could not be built: no kernel from a to b',
+    'build 1 (as guided): TensorRT has no kernel for it',
   )
 })
 
@@ -181,7 +179,21 @@ test('where nothing can be built that keeps the limits, the answer is FP32', asy
   refuse(() => true)
   const found = await guided(questionOf('layernorm-overflow'), {})
   if (found.type !== 'unconfirmed') throw new Error(found.type)
-  expect(found.confirmation!.sets.every(set => 'fault' in set)).toBe(true)
+  const { sets } = found.confirmation!
+  expect(sets.length).toBeGreaterThan(1)
+  expect(sets.every(set => 'fault' in set)).toBe(true)
   expect(found).toMatchObject({ best: found.fp32, chosen: [] })
-  expect(mendText('net', 'fp16', margin, found).join('\n')).toContain('FP32 as a whole keeps it')
+  expect(mendText('net', 'fp16', margin, found).join('\n')).toMatch(
+    /FP32 as a whole keeps it\. .* or set\nanother `optimizationLevel` of the engine/,
+  )
+})
+
+test('points of the frontier that cannot be built are missing there, and counted', async () => {
+  let asked = 0
+  refuse((_levels, what) => what === 'frontier' && asked++ === 0)
+  const found = await guided(questionOf('long-sums'), onTarget, { frontier: 5 })
+  if (found.type !== 'mended') throw new Error(found.type)
+  expect(asked).toBeGreaterThan(1)
+  expect(found.confirmation!.notes).toEqual(['1 point of the frontier could not be built'])
+  expect(found.frontier!.length).toBeGreaterThan(2)
 })

@@ -11,9 +11,9 @@ export type Ended =
 
 const linesKept = 15
 
-/** Where a signal ends this process alone, they go with it. */
+/** Where a signal ends this process alone, they go with it, before the files that they may still write. */
 const running = new Set<ChildProcess>()
-process.once('exit', () => {
+process.prependOnceListener('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 

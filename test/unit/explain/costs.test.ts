@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { sumsOverRounding } from '../../../src/explain/cost.ts'
 import { measuredCosts, nominalCosts } from '../../../src/explain/costs.ts'
 import { unitsOf } from '../../../src/explain/units.ts'
 import { placedNodes } from '../../../src/onnx/graph.ts'
@@ -43,4 +44,18 @@ test('where TF32 kernels are allowed a product in FP32 costs a fifth, and summed
   expect(tf32.more(0, 'sum') / strict.more(0, 'full')).toBeCloseTo(0.08)
   // what is no product has no kernel in TF32
   expect(tf32.more(3, 'full')).toBe(strict.more(3, 'full'))
+})
+
+test('of sums as long MatMul is expected to add less in FP16 than Conv, and short ones nothing', () => {
+  const shapes: Record<string, number[]> = { image: [1, 64, 8, 8], kernel: [4, 64, 4, 4], map: [1, 4, 8, 8] }
+  const rows = { left: [8, 1024], right: [1024, 8], product: [8, 8], short: [8, 16] }
+  const sums = (operator: string, inputs: string[], output: string) =>
+    sumsOverRounding(
+      { node: nodeOf(operator, inputs, [output]), id: '0', weights: [] },
+      name => ({ ...shapes, ...rows })[name],
+    )
+  const conv = sums('Conv', ['image', 'kernel'], 'map')
+  expect(conv).toBeCloseTo(63 / 6)
+  expect(sums('MatMul', ['left', 'right'], 'product')).toBeCloseTo(0.3 * conv)
+  expect(sums('MatMul', ['short', 'right'], 'product')).toBe(0)
 })

@@ -173,11 +173,11 @@ describe('the config', () => {
     ['output depth: range from 3 to 3', { outputs: { fov: {}, depth: { range: { min: 3, max: 3 } } } }],
     ['output depth: range from 0 to 0', { outputs: { depth: { range: { max: 0 } } } }],
     ['truth: range from 9 to 8', { truth: { file: '{scene}.npy', range: { min: 9, max: 8 } } }],
-  ])('%s counts no pixel, and is refused', (says, model) => {
+  ])('%s is refused: min lies below max', (says, model) => {
     const folder = temporaryFolder()
     writeConfig(folder, { models: { net: { onnx: 'a', ...model } } })
     expect(() => loadFrom(folder)).toThrow(
-      `depthgate.config.json: model net, ${says} counts no pixel. \`min\` lies below \`max\``,
+      `depthgate.config.json: model net, ${says}: \`min\` must lie below \`max\``,
     )
   })
 
