@@ -14,6 +14,7 @@ import { readModel } from '../onnx/model.ts'
 import { describeNode } from '../onnx/nodes.ts'
 import { writeModel } from '../onnx/write.ts'
 import { reduceIo } from '../precision/io.ts'
+import { isQuantized } from '../precision/quantized-weight.ts'
 import { roundedFormats } from '../precision/round.ts'
 import { fromHere } from '../report/phrase.ts'
 import { type Command, parse } from './command.ts'
@@ -144,7 +145,7 @@ async function convertFile(values: Values, source: string): Promise<number> {
   if (!format)
     throw new DepthgateError(
       'usage',
-      values.precision === 'int8' || values.precision === 'fp8'
+      isQuantized(values.precision)
         ? `--precision ${values.precision}: is calibrated on scenes. Name a model of the config that has goldens: --model NAME`
         : `--precision ${values.precision}: cannot be made here${didYouMean(values.precision, roundedFormats)}`,
     )

@@ -11,8 +11,9 @@ import { products, sources } from '../precision/operators.ts'
 import { fromSizes } from '../precision/plan.ts'
 import { planQuantization } from '../precision/quantize-plan.ts'
 import type { QuantizedFormat } from '../precision/quantized-weight.ts'
+import { isQuantized } from '../precision/quantized-weight.ts'
 import { ofConversion } from './candidates.ts'
-import { isQuantized, type MadeFormat, type Recipe } from './variants.ts'
+import type { MadeFormat, Recipe } from './variants.ts'
 
 /** The nodes of a network that are not computed in its precision, whoever decided that. */
 export interface Stays {

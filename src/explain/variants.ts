@@ -10,7 +10,7 @@ import type { PlacedNode } from '../onnx/graph.ts'
 import { readModel } from '../onnx/model.ts'
 import { type Probe, probe } from '../precision/probe.ts'
 import { probeQuantized } from '../precision/probe-quantized.ts'
-import type { QuantizedFormat } from '../precision/quantized-weight.ts'
+import { isQuantized, type QuantizedFormat } from '../precision/quantized-weight.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { type Candidates, lowPlaces, quantizedCandidates, reducedCandidates } from './candidates.ts'
 import type { Question } from './evaluator.ts'
@@ -34,10 +34,6 @@ export interface Variants {
   write(recipe: Recipe): Promise<string>
   /** The network in FP32, in the precision and node by node, for the CPU. */
   probe(): Promise<Probe>
-}
-
-export function isQuantized(precision: MadeFormat): precision is QuantizedFormat {
-  return precision === 'int8' || precision === 'fp8'
 }
 
 /** Everything that is made of a model for a precision, on top of a recipe. */

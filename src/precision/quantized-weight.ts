@@ -7,6 +7,10 @@ import { largestE4M3, roundToEven, toE4M3 } from './fp8.ts'
 export const quantizedFormats = ['int8', 'fp8'] as const
 export type QuantizedFormat = (typeof quantizedFormats)[number]
 
+export function isQuantized(precision: string | undefined): precision is QuantizedFormat {
+  return quantizedFormats.some(format => format === precision)
+}
+
 export const quantizedType = {
   int8: TensorProto_DataType.INT8,
   fp8: TensorProto_DataType.FLOAT8E4M3FN,

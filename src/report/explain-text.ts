@@ -6,6 +6,7 @@ import type { Probed } from '../explain/look.ts'
 import type { NodeError } from '../explain/node-errors.ts'
 import { unequal } from '../explain/sensitivity.ts'
 import { figure } from '../gate/figure.ts'
+import { isQuantized } from '../precision/quantized-weight.ts'
 import { table } from './table.ts'
 import { percent, trialsText, worstText } from './trial-line.ts'
 
@@ -62,7 +63,7 @@ export function bodiesText(inBodies: Explanation['inBodies']): string[] {
 
 /** How tensors were looked at. */
 export function onCpu(precision: Explanation['precision']): string {
-  return precision === 'int8' || precision === 'fp8' ? 'computed on the CPU' : 'emulated on the CPU'
+  return isQuantized(precision) ? 'computed on the CPU' : 'emulated on the CPU'
 }
 
 /** A scene that overflows while others do not is a scene to look at. */

@@ -9,6 +9,7 @@ import { makeTemporary, removeTemporary } from '../../base/temporary.ts'
 import type { FloatArray } from '../../depth/depth-map.ts'
 import { halfToFloat } from '../../depth/half.ts'
 import { hashOnnx } from '../../onnx/hash.ts'
+import { isQuantized } from '../../precision/quantized-weight.ts'
 import { cpuName } from '../cpu.ts'
 import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../engine.ts'
 import { checkFetch, feedPort } from '../ports.ts'
@@ -163,13 +164,12 @@ function port(metadata: ort.InferenceSession.ValueMetadata): Port {
 
 function arithmeticNotes({ precision, engine, emulated }: EngineRequest): string[] {
   const name = precision.toUpperCase()
-  const quantized = precision === 'int8' || precision === 'fp8'
   const products =
-    quantized && providerOf(engine) === 'cpu'
+    isQuantized(precision) && providerOf(engine) === 'cpu'
       ? [`${name} is rounded where the ONNX quantises; products are computed in FP32`]
       : []
   if (emulated) {
-    const [what, rounded, format] = quantized
+    const [what, rounded, format] = isQuantized(precision)
       ? ['what is not quantised', 'rounded', 'a reduced format']
       : [name, `rounded to ${name}`, name]
     return [
