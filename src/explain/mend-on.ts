@@ -173,8 +173,8 @@ export async function mendOn(
     onto: Levels,
     passes: (set: Levels) => Promise<boolean | undefined>,
   ): Promise<Levels | undefined> {
-    const sets = byOperator(units, costs).map(set => higher(set, onto))
-    for (const set of sets.filter(isNew)) if (await passes(set)) return set
+    const candidates = byOperator(units, costs).map(set => higher(set, onto))
+    for (const set of candidates.filter(isNew)) if (await passes(set)) return set
     return undefined
   }
 
