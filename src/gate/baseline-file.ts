@@ -65,18 +65,25 @@ export function baselineKey(environment: Environment): string {
   return toName(words.join('-'))
 }
 
-/** Where a model's baselines lie. */
-export function baselinesFolder(goldenFolder: string): string {
-  return join(goldenFolder, 'baselines')
+/** The model that baselines are of. */
+export interface Owner {
+  name: string
+  golden: { folder: string; manifest: { model: string } }
 }
 
-export function baselinePath(goldenFolder: string, key: string): string {
-  return join(baselinesFolder(goldenFolder), `${key}.json`)
+/** Where a model's baselines lie: beside its goldens, in a folder of its own where those are another model's, which it shares. */
+export function baselinesFolder({ name, golden }: Owner): string {
+  const folder = join(golden.folder, 'baselines')
+  return name === golden.manifest.model ? folder : join(folder, toName(name))
+}
+
+export function baselinePath(owner: Owner, key: string): string {
+  return join(baselinesFolder(owner), `${key}.json`)
 }
 
 /** Keys of the baselines that a model has. */
-export function baselineKeys(goldenFolder: string): string[] {
-  const folder = baselinesFolder(goldenFolder)
+export function baselineKeys(owner: Owner): string[] {
+  const folder = baselinesFolder(owner)
   if (!existsSync(folder)) return []
   return readdirSync(folder)
     .filter(entry => entry.endsWith('.json') && !entry.startsWith('.'))

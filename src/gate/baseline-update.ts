@@ -55,7 +55,7 @@ function marginOf({ config }: Pick<LoadedConfig, 'config'>, environment: Environ
 export function heldBaseline(config: LoadedConfig, model: Model, verdict: Verdict): HeldBaseline {
   const environment = environmentOf(verdict.fingerprint!, config.config.baseline?.anyCpu)
   const key = baselineKey(environment)
-  const scene = readBaseline(baselinePath(model.golden.folder, key))?.scenes[verdict.scene]
+  const scene = readBaseline(baselinePath(model, key))?.scenes[verdict.scene]
   return { environment, outcome: holdBaseline(key, verdict, scene, marginOf(config, environment)) }
 }
 
@@ -115,7 +115,7 @@ export function acceptVerdict(
   accepted: Accepted,
 ): string {
   if (!verdict.pass) throw new Error('a verdict that fails its tolerance is never accepted')
-  const path = baselinePath(model.golden.folder, baselineKey(environment))
+  const path = baselinePath(model, baselineKey(environment))
   changeBaseline(path, environment, scenes => ({
     ...scenes,
     [verdict.scene]: {

@@ -55,12 +55,10 @@ export function findObsolete(
       why: 'goldens of a model that the config does not name',
     })),
     ...models.flatMap(model =>
-      baselineKeys(model.golden.folder).flatMap(key =>
-        obsoleteIn(model, key, used.get(model.name) ?? [], fromRoot),
-      ),
+      baselineKeys(model).flatMap(key => obsoleteIn(model, key, used.get(model.name) ?? [], fromRoot)),
     ),
     ...models.flatMap(model =>
-      leftovers(baselinesFolder(model.golden.folder)).map(path => ({
+      leftovers(baselinesFolder(model)).map(path => ({
         path: fromRoot(path),
         why: 'left by a write that was killed',
       })),
@@ -88,7 +86,7 @@ function obsoleteIn(
   used: readonly Environment[],
   fromRoot: (path: string) => string,
 ): Obsolete[] {
-  const file = baselinePath(model.golden.folder, key)
+  const file = baselinePath(model, key)
   const path = fromRoot(file)
   const baseline = readable(file)
   if (!baseline) return []
@@ -128,12 +126,14 @@ function withoutVersions({ engineVersion: _, driver: __, ...environment }: Envir
   return JSON.stringify(Object.entries(environment).sort())
 }
 
-/** Temporary files of whole writes, and locks, whose process is gone. */
+/** Temporary files of whole writes, and locks, whose process is gone. Other folders are of models that share the goldens. */
 function leftovers(folder: string): string[] {
   if (!existsSync(folder)) return []
-  return readdirSync(folder)
-    .filter(entry => !entry.endsWith('.json') && entry !== '.lock' && entry !== '.gitattributes')
-    .map(entry => join(folder, entry))
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(entry => entry.name.startsWith('.') || !entry.isDirectory())
+    .map(({ name }) => name)
+    .filter(name => !name.endsWith('.json') && name !== '.lock' && name !== '.gitattributes')
+    .map(name => join(folder, name))
 }
 
 /** Removes what a whole run found obsolete. */

@@ -95,6 +95,5 @@ export function acceptEntry(config: LoadedConfig, entry: PendingEntry, reason?: 
 /** The figures accepted last for an entry, if there are any. */
 export function acceptedBefore(config: LoadedConfig, entry: PendingEntry): SceneBaseline | undefined {
   const [, , key = ''] = pendingId(entry).split('/')
-  const { golden } = findModel(config, entry.model)
-  return readBaseline(baselinePath(golden.folder, key))?.scenes[entry.scene]
+  return readBaseline(baselinePath(findModel(config, entry.model), key))?.scenes[entry.scene]
 }

@@ -1,5 +1,5 @@
 import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { walk } from '../../src/cli/review.ts'
@@ -242,6 +242,30 @@ describe.concurrent('obsolete goldens and baselines', () => {
     expect(existsSync(join(folder, 'golden/retired'))).toBe(false)
     expect(Object.keys(readJson(baselineFile(folder)).scenes)).toEqual(['gradient', 'waves'])
     expect((await depthgate(['gate'], folder)).stdout).not.toContain('obsolete')
+  })
+
+  test('models that share goldens have baselines of their own, and need them all', async () => {
+    const folder = tinyProject()
+    const shared = { onnx: 'models/tiny.onnx', golden: 'golden/tiny' }
+    const models = {
+      big: { ...shared, precisions: ['fp32'] },
+      small: { ...shared, precisions: ['fp16'] },
+      tiny: { ...shared, precisions: ['fp16'] },
+    }
+    writeFileSync(join(folder, 'depthgate.config.json'), JSON.stringify({ models }))
+    await depthgate(['gate'], folder)
+    expect(await depthgate(['accept', '--all'], folder)).toMatchObject({ code: 0 })
+    const files = readdirSync(baselines(folder), { recursive: true, encoding: 'utf8' })
+    expect(
+      files
+        .filter(file => file.endsWith('.json'))
+        .map(file => dirname(file))
+        .sort(),
+    ).toEqual(['.', 'big', 'small'])
+    const { stdout } = await depthgate(['gate'], folder)
+    expect(stdout).toContain('6 passed')
+    expect(stdout).not.toMatch(/baselines: |obsolete/)
+    expect((await depthgate(['prune'], folder)).stdout).toMatch(/nothing/)
   })
 
   test('are judged by the config that prune is given, though a run of another listed them', async () => {
