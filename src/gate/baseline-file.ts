@@ -28,6 +28,8 @@ export interface SceneBaseline {
   accepted: Accepted
   /** SHA-256 of the ONNX that gave the figures. Told, not held: that another export is no worse is what is checked. */
   onnx: string
+  /** A hash of the scene's golden and of how many pixels the ranges left out. Figures of others are not held against these. */
+  pixels?: string
   outputs: BaselineFigures
 }
 

@@ -33,6 +33,7 @@ export const baselineSchema = {
             additionalProperties: false,
           },
           onnx: { type: 'string' },
+          pixels: { type: 'string' },
           outputs: {
             type: 'object',
             propertyNames: name,

@@ -1,7 +1,8 @@
 import { messageOf } from '../base/errors.ts'
+import { sha256, stableJson } from '../base/files.ts'
 import { gitUser } from '../base/git-user.ts'
 import type { BaselineOutcome } from './baseline.ts'
-import { acceptedFigures, holdBaseline } from './baseline.ts'
+import { acceptedFigures, holdBaseline, isStale } from './baseline.ts'
 import {
   type Accepted,
   baselineKey,
@@ -51,12 +52,22 @@ function marginOf({ config }: Pick<LoadedConfig, 'config'>, environment: Environ
   return marginFor({ ...defaultMargins, ...config.baseline?.margin }, environment)
 }
 
+/** A hash of what a verdict's figures are of: the scene's golden, and how many of its pixels the ranges leave out. Pure. */
+export function pixelsOf({ golden }: Pick<Model, 'golden'>, { scene, outputs }: Verdict): string {
+  const outside = outputs.map(verdict => [
+    verdict.output,
+    verdict.type === 'map' ? verdict.counts.outside : 0,
+  ])
+  return sha256(stableJson([golden.manifest.scenes[scene], outside])).slice(0, 12)
+}
+
 /** Reads the baseline of a verdict's fingerprint and holds the verdict against it. */
 export function heldBaseline(config: LoadedConfig, model: Model, verdict: Verdict): HeldBaseline {
   const environment = environmentOf(verdict.fingerprint!, config.config.baseline?.anyCpu)
   const key = baselineKey(environment)
   const scene = readBaseline(baselinePath(model, key))?.scenes[verdict.scene]
-  return { environment, outcome: holdBaseline(key, verdict, scene, marginOf(config, environment)) }
+  const margin = marginOf(config, environment)
+  return { environment, outcome: holdBaseline(key, verdict, scene, margin, pixelsOf(model, verdict)) }
 }
 
 /** What was done about a baseline; `problem` where the pending entry could not be left, which changes no verdict. */
@@ -116,13 +127,15 @@ export function acceptVerdict(
 ): string {
   if (!verdict.pass) throw new Error('a verdict that fails its tolerance is never accepted')
   const path = baselinePath(model, baselineKey(environment))
-  changeBaseline(path, environment, scenes => ({
-    ...scenes,
-    [verdict.scene]: {
-      accepted,
-      onnx: verdict.fingerprint!.onnx,
-      outputs: acceptedFigures(verdict, scenes[verdict.scene]?.outputs, marginOf(config, environment)),
-    },
-  }))
+  const pixels = pixelsOf(model, verdict)
+  changeBaseline(path, environment, scenes => {
+    const before = scenes[verdict.scene]
+    const kept = isStale(before, pixels) ? undefined : before?.outputs
+    const outputs = acceptedFigures(verdict, kept, marginOf(config, environment))
+    return {
+      ...scenes,
+      [verdict.scene]: { accepted, onnx: verdict.fingerprint!.onnx, pixels, outputs },
+    }
+  })
   return path
 }

@@ -13,13 +13,13 @@ export interface BaselineChange {
 }
 
 /**
- * What the baseline says of a case. `none`: there is none for this fingerprint, or it lacks a metric that has a limit, so
- * the tolerance alone judged. `unjudged`: the tolerance failed already. `unchanged`: every metric within its margin, so
+ * What the baseline says of a case. `none`: there is none for this fingerprint, or it lacks a metric that has a limit, or it is
+ * `stale`, of another golden or other pixels, so the tolerance alone judged. `unjudged`: the tolerance failed already. `unchanged`: every metric within its margin, so
  * nothing is to be written. `improved`: none is worse, one is better by more than its margin. `regressed`: one is worse by
  * more than its margin.
  */
 export type BaselineOutcome =
-  | { type: 'none'; key: string; missing: string[] }
+  | { type: 'none'; key: string; missing: string[]; stale?: true }
   | { type: 'unjudged'; key: string }
   | { type: 'unchanged'; key: string; accepted: Accepted }
   | { type: 'improved' | 'regressed'; key: string; accepted: Accepted; changes: BaselineChange[] }
@@ -30,11 +30,14 @@ export function holdBaseline(
   verdict: Pick<Verdict, 'pass' | 'outputs'>,
   baseline: SceneBaseline | undefined,
   margin: Margin,
+  pixels?: string,
 ): BaselineOutcome {
   if (!verdict.pass) return { type: 'unjudged', key }
   const held = heldMetrics(verdict)
   const nameOf = ({ output, limit }: Held) => `${output} ${limit.name}`
-  if (!baseline) return { type: 'none', key, missing: held.map(nameOf) }
+  const none: BaselineOutcome = { type: 'none', key, missing: held.map(nameOf) }
+  if (!baseline) return none
+  if (isStale(baseline, pixels)) return { ...none, stale: true }
 
   const { accepted } = baseline
   const missing: string[] = []
@@ -73,6 +76,11 @@ export function acceptedFigures(
     figures[output] = { ...figures[output], [limit.name]: moved ? rounded(limit.value) : old }
   }
   return figures
+}
+
+/** Whether a baseline is known to be of another golden, or of other pixels. Pure. */
+export function isStale(baseline: SceneBaseline | undefined, pixels: string | undefined): boolean {
+  return baseline?.pixels !== undefined && pixels !== undefined && baseline.pixels !== pixels
 }
 
 interface Held {

@@ -74,7 +74,7 @@ const change = object({ output: text, metric: text, accepted: number, value: num
 /** What a baseline says, in JSON. */
 export const baselineResult = {
   anyOf: [
-    object({ type: { const: 'none' }, key: text, missing: texts }),
+    object({ type: { const: 'none' }, key: text, missing: texts, stale: { const: true } }, ['stale']),
     object({ type: { const: 'unjudged' }, key: text }),
     object({ type: { const: 'unchanged' }, key: text, accepted }),
     object({ type: { enum: ['improved', 'regressed'] }, key: text, accepted, changes: list(change) }),

@@ -102,12 +102,16 @@ export function baselineSummary({ cases }: RunRecord): string[] {
     count('regressed'),
     count('unchanged'),
   ]
+  const stale = cases.filter(
+    record => record.type === 'judged' && record.baseline.type === 'none' && record.baseline.stale,
+  ).length
   if (none + improved + regressed === 0) return []
   const parts = [
     ...(regressed ? [colors.red(`${regressed} worse`)] : []),
     ...(improved ? [colors.green(`${improved} better`)] : []),
     ...(unchanged ? [`${unchanged} within the margin`] : []),
-    ...(none ? [`${none} without one, judged by tolerance alone`] : []),
+    ...(none > stale ? [`${none - stale} without one, judged by tolerance alone`] : []),
+    ...(stale ? [`${stale} with one of another golden or range, judged by tolerance alone`] : []),
   ]
   return [`baselines: ${parts.join(', ')}. Next: npx depthgate review, or accept --all`]
 }

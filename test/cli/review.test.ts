@@ -244,6 +244,17 @@ describe.concurrent('obsolete goldens and baselines', () => {
     expect((await depthgate(['gate'], folder)).stdout).not.toContain('obsolete')
   })
 
+  test('a baseline of another range is told, not held, and accepted anew as a whole', async () => {
+    const folder = await accepted()
+    const outputs = { inverse_depth: { range: { min: 0.06 } } }
+    writeConfig(folder, { models: { tiny: { onnx: 'models/tiny.onnx', outputs } } })
+    const { code, stdout } = await depthgate(['gate'], folder)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/baselines: \d with one of another golden or range, judged by tolerance alone/)
+    await depthgate(['accept', '--all'], folder)
+    expect((await depthgate(['gate'], folder)).stdout).not.toContain('baselines:')
+  })
+
   test('models that share goldens have baselines of their own, and need them all', async () => {
     const folder = tinyProject()
     const shared = { onnx: 'models/tiny.onnx', golden: 'golden/tiny' }

@@ -131,7 +131,7 @@ ${attributionChart(attribution)}
 function baselineHtml({ baseline }: JudgedRecord): Html | false {
   if (baseline.type === 'unjudged') return false
   if (baseline.type === 'none')
-    return html`<section class="block baseline"><h4>Baseline</h4><p>None for this fingerprint: judged by the tolerance alone.</p></section>`
+    return html`<section class="block baseline"><h4>Baseline</h4><p>${baseline.stale ? 'The accepted one is of another golden or range' : 'None for this fingerprint'}: judged by the tolerance alone.</p></section>`
   const { by, date, reason } = baseline.accepted
   const changes = 'changes' in baseline ? baseline.changes : []
   const word = {

@@ -57,6 +57,16 @@ describe('a baseline is held inside the tolerance', () => {
     })
   })
 
+  test('one of another golden or range is not held, whatever its figures', () => {
+    const of = (pixels?: string) => ({ ...scene({ depth: { absRel: 0.001 } }), ...(pixels && { pixels }) })
+    const worse = verdictOf({ absRel: [0.009, 0.01] })
+    expect(holdBaseline('k', worse, of('a'), margin, 'b')).toEqual({
+      ...{ type: 'none', key: 'k', missing: ['depth absRel'], stale: true },
+    })
+    for (const known of [of('b'), of()])
+      expect(holdBaseline('k', worse, known, margin, 'b').type).toBe('regressed')
+  })
+
   test('what moved is told with its margin', () => {
     expect(hold({ absRel: [0.008, 0.01] }, { absRel: 0.004 })).toMatchObject({
       changes: [{ output: 'depth', metric: 'absRel', accepted: 0.004, value: 0.008, margin: 2e-4 }],
