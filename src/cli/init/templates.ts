@@ -57,7 +57,7 @@ jobs:
       ONNXRUNTIME_NODE_INSTALL: skip
     steps:
       - uses: actions/checkout@v4
-        # where goldens are in Git LFS:
+        # where goldens or models are in Git LFS:
         # with: { lfs: true }
       - uses: actions/setup-node@v4
         with: { node-version: 22 }
