@@ -173,3 +173,10 @@ test('defaults hold at each precision, under the config, under the call', () => 
       absRel: expect.any(Number),
     })
 })
+
+test('figures a hair beyond their limit are told with as many digits as show it', () => {
+  const off = (by: number, tolerance: object) =>
+    compare(map([1, 1]), map([1 + by, 1 + by]), { tolerance }).reason
+  expect(off(0.010001116140931049, { absRel: 0.01 })).toBe('absRel 0.010001 is 1.0001× its limit of 0.01')
+  expect(off(0.0010001, { scale: 0.001 })).toBe('scale 1.0010001 is further from 1 than 0.001')
+})
