@@ -1,4 +1,4 @@
-import { type DepthMap, formatShape, packed } from '../depth/depth-map.ts'
+import { type DepthMap, formatShape, packed, surplusAxes } from '../depth/depth-map.ts'
 import { unitOf } from '../golden/kinds.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import type { Truth } from '../golden/store.ts'
@@ -182,7 +182,7 @@ function shapeReason(golden: readonly number[], actual: readonly number[]): stri
     height !== width && actual.length === 2 && actual[0] === width && actual[1] === height
       ? '; it is transposed'
       : actual.length > 2 && actual.at(-2) === height && actual.at(-1) === width
-        ? '; it is a batch: pick one map of it'
+        ? `; it ${surplusAxes(actual)}`
         : '; an engine at another size is another network: do not resize, export at the size of the goldens'
   return `the engine gave ${formatShape(actual)}, the golden is ${formatShape(golden)}${hint}`
 }

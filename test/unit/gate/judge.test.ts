@@ -108,6 +108,7 @@ describe('silence is failure', () => {
     ['type', 3, /expected a map, got one number/],
     ['shape', map([1, 2, 3, 4, 5, 6], [3, 2]), /gave 3×2, the golden is 2×3; it is transposed/],
     ['shape', ndarray(new Float32Array(12), [2, 2, 3]) as DepthMap, /it is a batch/],
+    ['shape', ndarray(new Float32Array(12), [1, 2, 2, 3]) as DepthMap, /it has 2 channels: give the one/],
     ['shape', map([1, 2, 3, 4]), /do not resize/],
   ])('%s: told, not compared', (cause, actual, reason) => {
     const verdict = compare(map([1, 2, 3, 4, 5, 6], [2, 3]), actual)
