@@ -26,7 +26,9 @@ ${names}
 Accepting writes golden/<model>/baselines and nothing else. A case that breaks its tolerance is refused: neither a golden
 nor a limit is moved. To move a limit, change the config; to move a golden, capture it again with PyTorch.
 
-Exit code: 0 all accepted, 1 some were refused, 2 nothing was done.
+An entry of a model that the config does not have is left.
+
+Exit code: 0 all accepted, 1 some were refused or left, 2 nothing was done.
 
   depthgate accept pocket/kitchen --reason 'new softmax kernel'
 `,
@@ -47,7 +49,7 @@ Exit code: 0 all accepted, 1 some were refused, 2 nothing was done.
     const decisions = chosen.map(entry => acceptEntry(config, entry, values.reason))
     if (values.json) console.log(honestJson(decisions))
     else for (const decision of decisions) console.log(decisionText(decision))
-    return decisions.some(({ type }) => type === 'refused') ? 1 : 0
+    return decisions.some(({ type }) => type !== 'accepted') ? 1 : 0
   },
 }
 
@@ -85,7 +87,7 @@ Exit code: 0 done, 2 nothing was done.
 export function decisionText(decision: Decision): string {
   return decision.type === 'accepted'
     ? `${pass()} accepted ${decision.id} into ${fromHere(decision.file)}`
-    : `${fail()} refused ${decision.id}: ${decision.reason}`
+    : `${decision.type === 'left' ? '–' : fail()} ${decision.type} ${decision.id}: ${decision.reason}`
 }
 
 function forget({ root }: LoadedConfig, ids: readonly string[]): void {

@@ -75,16 +75,16 @@ export function questionOf(
   return { question, config }
 }
 
-/** Limits over the config's. One that no output has would hold nothing. */
-function limitsOf({ name, golden }: Model, within: readonly string[]): Tolerance {
+/** Limits over the config's. One that no judged output has would hold nothing. */
+function limitsOf({ name, judged }: Model, within: readonly string[]): Tolerance {
   const tolerance = toleranceOf(within, '--within')
-  const kinds = Object.values(golden.manifest.outputs).map(({ kind }) => kind)
+  const kinds = Object.values(judged).map(({ kind }) => kind)
   const held = limitNames.filter(limit => kinds.some(kind => appliesTo(limit, kind)))
   const idle = Object.keys(tolerance).find(limit => !held.includes(limit as LimitName))
   if (idle === undefined) return tolerance
   throw new DepthgateError(
     'usage',
-    `--within ${idle}: no output of ${name} has that limit. There are: ${held.join(', ')}`,
+    `--within ${idle}: no judged output of ${name} has that limit. There are: ${held.join(', ')}`,
   )
 }
 

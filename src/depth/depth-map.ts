@@ -23,12 +23,25 @@ export function asDepthMap(array: NdArray<FloatArray>, name: string): DepthMap {
   if (map.shape.length === 2) return map
   const hint =
     map.shape.length > 2
-      ? 'It is a batch: pick one map of it.'
-      : 'Reshape it to height × width where it is written.'
+      ? `It ${surplusAxes(array.shape)}`
+      : 'Reshape it to height × width where it is written'
   throw new DepthgateError(
     'shape',
-    `${name}: expected one depth map H×W, got ${formatShape(array.shape)}. ${hint}`,
+    `${name}: expected one depth map H×W, got ${formatShape(array.shape)}. ${hint}.`,
   )
+}
+
+/** No map is as narrow as this, and few networks give more maps at once. */
+const fewChannels = 4
+
+/** What an array of more than two axes is in the place of a map, and the way out. */
+export function surplusAxes(shape: readonly number[]): string {
+  const [channels = 1, height = 1, width = 1] = shape.slice(-3)
+  if (width <= fewChannels && height > fewChannels && channels > fewChannels)
+    return 'has its channels last: give one map H×W, without that axis'
+  if (shape.length > 3 && channels > 1 && shape.slice(0, -3).every(length => length === 1))
+    return `has ${channels} channels: give the one that is depth alone, in an ONNX as an output of its own`
+  return 'is a batch: pick one map of it'
 }
 
 /** The map's values in row-major order: its own buffer where that is packed, else a copy. */

@@ -1,3 +1,8 @@
+/** What Git LFS leaves in a file's place until it is fetched. */
+export const lfsPointer =
+  'a Git LFS pointer, not the file itself (run: git lfs pull; in a workflow: `lfs: true` for its checkout)'
+const lfsStart = 'version https://git-lfs'
+
 const signatures: readonly [bytes: string, what: string][] = [
   ['\x93NUMPY', 'an .npy file'],
   ['\x89PNG', 'a PNG'],
@@ -9,7 +14,7 @@ const signatures: readonly [bytes: string, what: string][] = [
   ['BM', 'a BMP'],
   ['II*\0', 'a TIFF'],
   ['MM\0*', 'a TIFF'],
-  ['version https://git-lfs', 'a Git LFS pointer, not the file itself (run: git lfs pull)'],
+  [lfsStart, lfsPointer],
 ]
 
 /** What a file's first bytes make it look like, for errors; undefined where nothing known begins so. */
@@ -19,6 +24,10 @@ export function looksLike(bytes: Uint8Array): string | undefined {
   if (bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5)
     return 'a Python pickle (never opened here: it can run code)'
   return signatures.find(([start]) => head.startsWith(start))?.[1]
+}
+
+export function isLfsPointer(bytes: Uint8Array): boolean {
+  return latin1(bytes.subarray(0, lfsStart.length)) === lfsStart
 }
 
 export function latin1(bytes: Uint8Array): string {

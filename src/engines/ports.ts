@@ -28,9 +28,15 @@ export function feedPort(
   if (!fits)
     throw new DepthgateError(
       'onnx',
-      `${file}: input ${describePort(feed)} does not take the scene's tensor of ${formatShape(tensor.shape)}. Export at the size that the goldens were captured with`,
+      `${file}: input ${describePort(feed)} does not take the scene's tensor of ${formatShape(tensor.shape)}. ${isChannelsLast(feed.shape, tensor.shape) ? 'Its layout is NHWC, and NCHW is fed: export it as NCHW, or let it begin with a Transpose of perm 0, 3, 1, 2' : 'Export at the size that the goldens were captured with'}`,
     )
   return feed
+}
+
+/** Whether a network wants N×H×W×C where N×C×H×W is fed. */
+function isChannelsLast(wanted: Port['shape'], fed: readonly number[]): boolean {
+  const channels = fed[1]
+  return wanted.length === 4 && fed.length === 4 && wanted[3] === channels && wanted[1] !== channels
 }
 
 /** Throws unless there is an output of this name and a type that can be judged. */

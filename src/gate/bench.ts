@@ -171,8 +171,8 @@ async function accuracyOf(
   source: string,
   scenes: readonly string[],
 ): Promise<Accuracy> {
-  const output = primaryOutput(model.golden.manifest.outputs)
-  const unit = unitOf(model.golden.manifest.outputs[output]!.kind)
+  const output = primaryOutput(model.judged)
+  const unit = unitOf(model.judged[output]!.kind)
   const accuracy: Accuracy = {
     ...{ output, unit, rmse: 0, absRel: 0, p99Rel: 0, scenes: scenes.length, failing: [] },
   }

@@ -10,10 +10,12 @@ import { validated } from '../base/validate.ts'
 import type { Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import { isFov } from '../golden/kinds.ts'
+import type { Manifest } from '../golden/manifest.ts'
 import { type Golden, openGolden } from '../golden/store.ts'
 import { configSchema } from './config-schema.ts'
 import type { Config, ModelConfig } from './define-config.ts'
 import { enginesFor } from './engines.ts'
+import { judgedOutputs } from './judged.ts'
 import { appliesTo, type LimitName } from './tolerance.ts'
 
 /** The names that a config may have. */
@@ -33,6 +35,8 @@ export interface Model {
   readonly name: string
   readonly config: ModelConfig
   readonly golden: Golden
+  /** The golden's outputs that are judged. */
+  readonly judged: Manifest['outputs']
   /** The engines that it is run on, by name, in the order of the config. */
   readonly engines: ReadonlyMap<string, EngineSettings>
   /** Where this model is declared; errors name it. */
@@ -137,6 +141,12 @@ export function findModel({ file, root, config }: LoadedConfig, name: string): M
           `${file}: model ${name} sets limits for the output ${JSON.stringify(output)}, which its golden does not have${didYouMean(output, Object.keys(golden.manifest.outputs))}`,
         )
     refuseIdleKeys(found, golden, `${file}: model ${name}`)
+    const judged = judgedOutputs(golden.manifest.outputs, found)
+    if (Object.keys(judged).length === 0)
+      throw new DepthgateError(
+        'config',
+        `${file}: model ${name}: \`ignoreOutputs\` leaves no output of its golden to judge. Take one out: ${found.ignoreOutputs?.join(', ')}`,
+      )
     const engines = enginesFor(config, found, root, `${file}: model ${name}`)
     for (const engine of Object.keys(found.budget?.engines ?? {}))
       if (!engines.has(engine))
@@ -144,7 +154,7 @@ export function findModel({ file, root, config }: LoadedConfig, name: string): M
           'config',
           `${file}: model ${name} sets a budget for the engine ${JSON.stringify(engine)}, which it is not run on${didYouMean(engine, [...engines.keys()])}`,
         )
-    model = { name, config: found, golden, engines, file, root }
+    model = { name, config: found, golden, judged, engines, file, root }
     models.set(key, model)
   }
   return model

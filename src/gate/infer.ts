@@ -20,6 +20,7 @@ import { readInput, type Truth } from '../golden/store.ts'
 import { calibrationOf } from './calibration.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { engineNamed } from './engines.ts'
+import { onnxOutput } from './judged.ts'
 import type { QuantizedRecipe, ReducedRecipe } from './recipe.ts'
 import { type Variant, variantFor } from './variant.ts'
 import type { Attribution } from './verdict.ts'
@@ -62,7 +63,7 @@ export interface Inference {
   readonly notes: readonly string[]
   /** Which step costs too much, where the scene fails under the config's limits. */
   readonly attribution?: Attribution
-  /** Every output of the golden: maps H×W, the field of view in degrees; metric depth is derived where the model has both. */
+  /** Every output that is judged: maps H×W, the field of view in degrees; metric depth is derived where the model has both. */
   readonly outputs: Readonly<Record<string, Truth>>
   /** The map that people look at first: metric depth where there is one. */
   readonly depth: DepthMap
@@ -126,8 +127,15 @@ export async function inferOn(
   from: { engine: string; source: string },
 ): Promise<Inference> {
   const { outputs: specs } = model.golden.manifest
-  const wanted = Object.keys(specs).filter(output => !specs[output]!.derived)
-  const onnxName = (output: string) => model.config.outputs?.[output]?.onnx ?? output
+  const derived = Object.keys(model.judged).filter(output => specs[output]!.derived)
+  const source = derived.length > 0 ? derivation(specs) : undefined
+  const wanted = Object.keys(specs).filter(
+    output =>
+      !specs[output]!.derived &&
+      // what is ignored is read where a judged output is derived from it
+      (Object.hasOwn(model.judged, output) || output === source?.canonical || output === source?.fov),
+  )
+  const onnxName = (output: string) => onnxOutput(model.config, output)
   checkOutputs(model, loaded, from.source, wanted.map(onnxName))
   const { outputs: arrays, milliseconds } = await loaded.run(
     readInput(model.golden, scene),
@@ -141,9 +149,8 @@ export async function inferOn(
     const name = `${from.source}: output ${onnxName(output)}`
     outputs[output] = isFov(specs[output]!.kind) ? scalar(array.data, name) : asDepthMap(array, name)
   }
-  const source = derivation(specs)
-  for (const [output, { derived }] of Object.entries(specs))
-    if (derived && source)
+  if (source)
+    for (const output of derived)
       outputs[output] = metricDepth(outputs[source.canonical] as DepthMap, outputs[source.fov] as number)
 
   return {
@@ -158,7 +165,7 @@ export async function inferOn(
     milliseconds,
     notes: [...loaded.notes, ...provenanceNotes(model, loaded)],
     outputs,
-    depth: outputs[primaryOutput(specs)] as DepthMap,
+    depth: outputs[primaryOutput(model.judged)] as DepthMap,
   }
 }
 
@@ -196,7 +203,7 @@ async function sourceFor(
  * the network does not have is a slip.
  */
 function checkOutputs(
-  { config, file, name }: Model,
+  { config, golden, file, name }: Model,
   engine: Engine,
   onnx: string,
   wanted: readonly string[],
@@ -206,7 +213,9 @@ function checkOutputs(
   // a command or PyTorch gives what its settings say, and one of several files may lack what another has
   const ofOnnx = ['onnxruntime', 'tensorrt'].includes(engine.fingerprint.engine)
   const oneFile = Object.keys(onnxByPrecision(config)).length === 1
-  const renamed = Object.values(config.outputs ?? {}).flatMap(output => output.onnx ?? [])
+  const renamed = Object.values(config.outputs ?? {})
+    .flatMap(output => output.onnx ?? [])
+    .filter(output => !ignored.includes(output))
   const slip = (where: string, names: readonly string[]) => {
     const lacks = names.find(output => !there.includes(output))
     if (lacks !== undefined)
@@ -216,7 +225,12 @@ function checkOutputs(
       )
   }
   if (ofOnnx) slip('`outputs` names', renamed)
-  if (ofOnnx && oneFile) slip('`ignoreOutputs` names', ignored)
+  const known = Object.keys(golden.manifest.outputs).map(output => onnxOutput(config, output))
+  if (ofOnnx && oneFile)
+    slip(
+      '`ignoreOutputs` names',
+      ignored.filter(output => !known.includes(output)),
+    )
   const extra = there.filter(output => !wanted.includes(output) && !ignored.includes(output))
   if (extra.length > 0)
     throw new DepthgateError(

@@ -29,9 +29,9 @@ export type Judgeable = Pick<
   'scene' | 'precision' | 'engine' | 'fingerprint' | 'notes' | 'attribution' | 'outputs'
 >
 
-/** Judges everything that an engine produced for one scene: each output with its own range and limits. */
+/** Judges everything that an engine produced for one scene: each output that the config does not ignore, with its own range and limits. */
 export function judgeInference(model: Model, inference: Judgeable, options: JudgeOptions = {}): JudgedScene {
-  const comparisons = Object.keys(model.golden.manifest.outputs).map(output =>
+  const comparisons = Object.keys(model.judged).map(output =>
     comparison(model, inference.scene, output, inference.outputs[output], inference.precision, options),
   )
   const outputs = comparisons.map(judge)
@@ -74,7 +74,7 @@ export function judgeMapAlone(
   options: JudgeOptions & { output?: string; precision?: Precision } = {},
 ): JudgedScene {
   const precision = options.precision ?? 'fp32'
-  const output = options.output ?? primaryOutput(model.golden.manifest.outputs)
+  const output = options.output ?? primaryOutput(model.judged)
   const comparisons = [comparison(model, scene, output, map, precision, options)]
   const outputs = comparisons.map(judge)
   return {

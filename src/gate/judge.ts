@@ -1,10 +1,11 @@
-import { type DepthMap, formatShape, packed } from '../depth/depth-map.ts'
+import { type DepthMap, formatShape, packed, surplusAxes } from '../depth/depth-map.ts'
 import { unitOf } from '../golden/kinds.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import type { Truth } from '../golden/store.ts'
 import { catalogue, fovErrorDeg, type Measurement, measure } from '../metrics/index.ts'
 import type { Range } from './define-config.ts'
-import { figure } from './figure.ts'
+import { figure, times } from './figure.ts'
+import { limitFigures } from './limit-figures.ts'
 import { allowedLoss, lossOf } from './loss.ts'
 import { appliesTo, type Limit, type LimitName, limitNames, type Tolerance } from './tolerance.ts'
 import type { IncomparableVerdict, LimitResult, MapVerdict, OutputVerdict } from './verdict.ts'
@@ -153,20 +154,15 @@ function broken(limits: LimitResult[], kind: OutputKind): string {
 }
 
 /** "rmse 0.31 m, 2.4× its limit of 0.13 m (1%)" */
-function limitText({ name, value, limit, stated, used }: LimitResult, kind: OutputKind): string {
+function limitText(held: LimitResult, kind: OutputKind): string {
+  const { name, stated, used } = held
   const { better, unit } = catalogue[name]
   const suffix = unit === 'depth' && unitOf(kind) ? ` ${unitOf(kind)}` : unit === 'degrees' ? '°' : ''
-  // "0.1 beyond 0.1" would read as a fault of the tool, so figures that round to one text are shown whole
-  const [shown, bound] =
-    figure(value) === figure(limit) ? [String(value), String(limit)] : [figure(value), figure(limit)]
+  const [shown, bound] = limitFigures(held)
   const says = stated.endsWith('%') ? ` (${stated} of the golden's mean)` : ''
   if (better === 'higher') return `${name} ${shown} is below its limit of ${bound}`
   if (better === 'one') return `${name} ${shown} is further from 1 than ${bound}`
-  return `${name} ${shown}${suffix} is${times(used) || ' beyond'} its limit of ${bound}${suffix}${says}`
-}
-
-function times(used: number): string {
-  return Number.isFinite(used) ? ` ${figure(used)}×` : ''
+  return `${name} ${shown}${suffix} is ${Number.isFinite(used) ? times(used) : 'beyond'} its limit of ${bound}${suffix}${says}`
 }
 
 function closest(limits: LimitResult[]): string {
@@ -186,7 +182,7 @@ function shapeReason(golden: readonly number[], actual: readonly number[]): stri
     height !== width && actual.length === 2 && actual[0] === width && actual[1] === height
       ? '; it is transposed'
       : actual.length > 2 && actual.at(-2) === height && actual.at(-1) === width
-        ? '; it is a batch: pick one map of it'
+        ? `; it ${surplusAxes(actual)}`
         : '; an engine at another size is another network: do not resize, export at the size of the goldens'
   return `the engine gave ${formatShape(actual)}, the golden is ${formatShape(golden)}${hint}`
 }

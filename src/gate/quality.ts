@@ -37,6 +37,11 @@ export function checkTruth(model: Model): void {
       'config',
       `${where}: the golden has no output ${JSON.stringify(output)}${didYouMean(output, Object.keys(outputs))}`,
     )
+  if (!Object.hasOwn(model.judged, output))
+    throw new DepthgateError(
+      'config',
+      `${where}: output ${output} is in \`ignoreOutputs\`. Take it out there, or name another`,
+    )
   if (kind === 'fov' || kind === 'canonical-inverse-depth')
     throw new DepthgateError(
       'config',
@@ -49,8 +54,8 @@ export function checkTruth(model: Model): void {
     )
 }
 
-function truthOutput({ config, golden }: Model): string {
-  return config.truth?.output ?? primaryOutput(golden.manifest.outputs)
+function truthOutput({ config, judged }: Model): string {
+  return config.truth?.output ?? primaryOutput(judged)
 }
 
 function truthFile({ config }: Model, scene: string): string {

@@ -66,6 +66,8 @@ export function checkMayWrite(inWords: boolean): void {
 export type Decision =
   | { type: 'accepted'; id: string; file: string }
   | { type: 'refused'; id: string; reason: string }
+  /** Of another config, which may still want it. */
+  | { type: 'left'; id: string; reason: string }
 
 /** Makes an entry's figures the baseline, with who, when and why. */
 export function acceptEntry(config: LoadedConfig, entry: PendingEntry, reason?: string): Decision {
@@ -75,6 +77,12 @@ export function acceptEntry(config: LoadedConfig, entry: PendingEntry, reason?: 
       type: 'refused',
       id,
       reason: `breaks its tolerance, and accepting moves no limit and no golden (${entry.verdict.reason})`,
+    }
+  if (!hasModel(config, entry))
+    return {
+      type: 'left',
+      id,
+      reason: `${config.file} has no model ${entry.model}. Accept it with the --config that has, or forget what is pending of it: depthgate reject ${entry.model}`,
     }
   const model = findModel(config, entry.model)
   if (!Object.hasOwn(model.golden.manifest.scenes, entry.scene))
@@ -94,6 +102,11 @@ export function acceptEntry(config: LoadedConfig, entry: PendingEntry, reason?: 
 
 /** The figures accepted last for an entry, if there are any. */
 export function acceptedBefore(config: LoadedConfig, entry: PendingEntry): SceneBaseline | undefined {
+  if (!hasModel(config, entry)) return undefined
   const [, , key = ''] = pendingId(entry).split('/')
   return readBaseline(baselinePath(findModel(config, entry.model), key))?.scenes[entry.scene]
+}
+
+function hasModel({ config }: LoadedConfig, { model }: PendingEntry): boolean {
+  return Object.hasOwn(config.models, model)
 }

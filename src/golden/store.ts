@@ -8,6 +8,7 @@ import { didYouMean } from '../base/names.ts'
 import { validated } from '../base/validate.ts'
 import { asDepthMap, type DepthMap, type FloatArray, formatShape } from '../depth/depth-map.ts'
 import { parseNpy } from '../depth/npy.ts'
+import { isLfsPointer, lfsPointer } from '../depth/source.ts'
 import { isFov } from './kinds.ts'
 import type { FileRecord, Manifest, SceneRecord } from './manifest.ts'
 import { manifestSchema } from './manifest-schema.ts'
@@ -128,8 +129,8 @@ function readRecord({ folder }: Golden, record: FileRecord): Uint8Array {
     throw new DepthgateError(
       'golden',
       `${file}: is not the file that was captured (SHA-256 ${found.slice(0, 12)}…, the manifest says ${record.sha256.slice(0, 12)}…). ` +
-        (Buffer.from(bytes.subarray(0, 40)).toString('latin1').startsWith('version https://git-lfs')
-          ? 'It is a Git LFS pointer: run `git lfs pull`'
+        (isLfsPointer(bytes)
+          ? `It is ${lfsPointer}`
           : 'Restore it from version control, or capture the golden again'),
     )
   return bytes

@@ -130,7 +130,7 @@ function judgeReceived(
       'toMatchGolden: `output` and `precision` are for plain arrays; what infer() returns knows both',
     )
   const model = findModel(config, inference.model)
-  if (inference.depth !== inference.outputs[primaryOutput(model.golden.manifest.outputs)])
+  if (inference.depth !== inference.outputs[primaryOutput(model.judged)])
     throw new DepthgateError(
       'matcher',
       `toMatchGolden: \`depth\` was replaced in what infer() returned, but \`outputs\` is judged. Pass your own map by its name: toMatchGolden(${JSON.stringify(own)})`,
@@ -153,7 +153,7 @@ function judgeArray(
       `toMatchGolden(${golden === undefined ? '' : JSON.stringify(golden)}): a plain array does not know its golden, name it: toMatchGolden('model/scene')`,
     )
   const model = findModel(config, modelName)
-  const truth = readTruth(model.golden, scene, options.output ?? primaryOutput(model.golden.manifest.outputs))
+  const truth = readTruth(model.golden, scene, options.output ?? primaryOutput(model.judged))
   const map = receivedMap(array, typeof truth === 'number' ? [1, 1] : truth.shape)
   return { model, ...judgeMapAlone(model, scene, map, options) }
 }

@@ -1,9 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, readSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, win32 } from 'node:path'
 import { clearField, create } from '@bufbuild/protobuf'
 import type { ByteSource } from '../base/bytes.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { followed } from '../base/files.ts'
+import { isLfsPointer, lfsPointer } from '../depth/source.ts'
 import {
   StringStringEntryProtoSchema,
   type TensorProto,
@@ -35,6 +36,9 @@ export function placeOutside(tensor: TensorProto, { location, offset, length }: 
     create(StringStringEntryProtoSchema, { key, value: String(value) }),
   )
 }
+
+/** Git LFS reads no pointer that is larger. */
+const largestPointer = 1024
 
 /** One read takes no more than this: Node reads less than 2 GiB at once. */
 const largestRead = 2 ** 30
@@ -90,7 +94,10 @@ export function externalFile(tensor: TensorProto, path: string): string {
       'onnx',
       `${told}, a link to ${real}, outside the model's folder. Put the file itself beside the model`,
     )
-  if (!statSync(real).isFile()) throw new DepthgateError('onnx', `${told}, which is no file. Export it again`)
+  const found = statSync(real)
+  if (!found.isFile()) throw new DepthgateError('onnx', `${told}, which is no file. Export it again`)
+  if (found.size <= largestPointer && isLfsPointer(readFileSync(real)))
+    throw new DepthgateError('onnx', `${told}, which is ${lfsPointer}`)
   return file
 }
 

@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import { clearField, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { DepthgateError, messageOf } from '../base/errors.ts'
+
+import { looksLike } from '../depth/source.ts'
 import { fill, stampOf } from './external.ts'
 import { type ModelProto, ModelProtoSchema, type TensorProto, TensorProtoSchema } from './gen/onnx_pb.ts'
 import { leaveRawData } from './left.ts'
@@ -65,9 +67,12 @@ function decode<Schema extends DescMessage>(
   try {
     return fromBinary(schema, bytes)
   } catch (cause) {
+    const found = looksLike(bytes)
     throw new DepthgateError(
       'onnx',
-      `${path}: is no ONNX model, or is cut short (${messageOf(cause)}). Export it again`,
+      found === undefined
+        ? `${path}: is no ONNX model, or is cut short (${messageOf(cause)}). Export it again`
+        : `${path}: is no ONNX model, it looks like ${found}`,
       { cause },
     )
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { CaseRecord, RunRecord, TestPlace } from '../gate/run-record.ts'
 import { commandData, commandProperty } from './escape.ts'
+import { lackText } from './quality-text.ts'
 import { byUrgency, reasonOf, sceneText, statusOf, variantText } from './words.ts'
 
 /** GitHub shows so many errors of one step and drops the rest in silence. */
@@ -35,11 +36,11 @@ export function annotations(
     ),
     ...run.quality
       .filter(({ pass }) => !pass)
-      .map(({ model, precision, engine, output, kept, limit }) =>
+      .map(summary =>
         command(
-          of(model),
-          `depthgate ${model} ${output} ${precision} on ${engine}`,
-          `task quality: keeps ${Math.min(kept.delta1, kept.absRel)} of PyTorch's, asked ${limit}`,
+          of(summary.model),
+          `depthgate ${summary.model} ${summary.output} ${summary.precision} on ${summary.engine}`,
+          `task quality: ${lackText(summary)}`,
         ),
       ),
   ]

@@ -1,6 +1,6 @@
 import colors from 'picocolors'
 import type { BaselineChange, BaselineOutcome } from '../gate/baseline.ts'
-import { figure } from '../gate/figure.ts'
+import { apart, figure } from '../gate/figure.ts'
 import { table } from './table.ts'
 
 /** What a baseline says, where there is something to say beyond "within its margin". */
@@ -21,15 +21,10 @@ export function baselineText(outcome: BaselineOutcome): string[] {
 
 /** "depth absRel 0.0012 → 0.0031" */
 export function changeText({ output, metric, accepted, value }: BaselineChange): string {
-  return `${output} ${metric} ${figure(accepted)} → ${figure(value)}`
+  return `${output} ${metric} ${apart(accepted, value).join(' → ')}`
 }
 
 function changeCells({ output, metric, accepted, value, margin }: BaselineChange): string[] {
-  return [
-    `  ${output} ${metric}`,
-    figure(accepted),
-    '→',
-    figure(value),
-    colors.dim(`margin ${figure(margin)}`),
-  ]
+  const [before, now] = apart(accepted, value)
+  return [`  ${output} ${metric}`, before, '→', now, colors.dim(`margin ${figure(margin)}`)]
 }

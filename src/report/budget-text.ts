@@ -1,6 +1,6 @@
 import colors from 'picocolors'
 import { type BudgetFinding, type BudgetName, type BudgetVerdict, bytesOf } from '../gate/budget.ts'
-import { figure } from '../gate/figure.ts'
+import { figure, times } from '../gate/figure.ts'
 import type { Timed } from '../gate/time.ts'
 import { bestTiming } from '../gate/times.ts'
 import { fail, pass } from './phrase.ts'
@@ -21,7 +21,7 @@ export function findingText(found: BudgetFinding): string {
 
 function relation({ name, type, value, limit }: BudgetFinding & { value: number }): string {
   if (type === 'kept') return 'keeps its limit of '
-  return name === 'speedup' ? 'is below its limit of ' : `is ${figure(value / limit)}× its limit of `
+  return name === 'speedup' ? 'is below its limit of ' : `is ${times(value / limit)} its limit of `
 }
 
 /** The whole verdict, so that a person knows what to do next. */
@@ -60,7 +60,7 @@ function shareText(found: BudgetFinding): string {
   const used =
     found.type === 'kept' || found.name === 'speedup'
       ? colors.dim(`${figure(share * 100)} % of it`)
-      : `${figure(share)}× the limit`
+      : `${times(share)} the limit`
   return found.doubts.length > 0 ? `${used}, though not steady: ${found.doubts.join('; ')}` : used
 }
 

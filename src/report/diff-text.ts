@@ -1,6 +1,6 @@
 import colors from 'picocolors'
 import { isEmpty, type RunDiff } from '../gate/diff.ts'
-import { figure } from '../gate/figure.ts'
+import { apart, figure } from '../gate/figure.ts'
 import { caseText } from '../gate/run-record.ts'
 import { fail, fromHere, pass } from './phrase.ts'
 import { table } from './table.ts'
@@ -30,7 +30,7 @@ export function diffText(diff: RunDiff): string[] {
         moved > 0 ? fail() : pass(),
         caseText(name),
         `${output} ${metric}`,
-        `${figure(before)} → ${figure(after)}`,
+        apart(before, after).join(' → '),
         `${moved > 0 ? 'worse' : 'better'} by ${figure(Math.abs(moved))}× the margin`,
       ]),
     ),

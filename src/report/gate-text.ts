@@ -1,6 +1,6 @@
 import colors from 'picocolors'
 import { plural } from '../base/plural.ts'
-import { figure } from '../gate/figure.ts'
+import { figure, times } from '../gate/figure.ts'
 import {
   type CaseName,
   type CaseRecord,
@@ -140,6 +140,6 @@ function nearestLimit({ outputs }: Verdict): string {
   }
   if (!nearest) return 'no limit is set'
   const { output, limit } = nearest
-  const amount = limit.used > 1 ? `${figure(limit.used)}× the limit` : `at ${figure(limit.used * 100)} %`
+  const amount = limit.used > 1 ? `${times(limit.used)} the limit` : `at ${figure(limit.used * 100)} %`
   return `${output} ${limit.name} ${amount}`
 }

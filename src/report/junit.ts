@@ -3,6 +3,7 @@ import { type CaseRecord, passes, type QualitySummary, type RunRecord } from '..
 import type { OutputVerdict } from '../gate/verdict.ts'
 import { catalogue, type MetricName } from '../metrics/index.ts'
 import { markup, oneLine, xmlAttribute } from './escape.ts'
+import { lackText } from './quality-text.ts'
 import { recordText } from './record-text.ts'
 import { reasonOf, secondsOf, tally } from './words.ts'
 
@@ -127,9 +128,10 @@ function attachmentsXml(record: CaseRecord, root: string, cwd: string): string[]
   return lines.length === 0 ? [] : [`      <system-out>\n${lines.join('\n')}\n</system-out>`]
 }
 
-function qualityXml({ model, precision, engine, output, kept, tier, limit, pass }: QualitySummary): string {
+function qualityXml(summary: QualitySummary): string {
+  const { model, precision, engine, output, kept, tier, pass } = summary
   const name = `${model} ${output} ${precision} on ${engine}`
-  const message = `keeps ${Math.min(kept.delta1, kept.absRel)} of PyTorch's quality, tier ${tier}, asked ${limit}`
+  const message = `${lackText(summary)}, tier ${tier}`
   const outcome = pass ? '' : `\n      <failure type="quality" message=${attribute(message)}/>`
   return `    <testcase classname="depthgate.quality" name=${attribute(name)} time="0">
       <properties>

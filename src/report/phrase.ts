@@ -1,7 +1,8 @@
 import { sep } from 'node:path'
 import colors from 'picocolors'
 import { canBeAttributed } from '../gate/cause.ts'
-import { figure } from '../gate/figure.ts'
+import { figure, times } from '../gate/figure.ts'
+import { limitFigures } from '../gate/limit-figures.ts'
 import type { LimitName } from '../gate/tolerance.ts'
 import type { LimitResult, MapVerdict, OutputVerdict, Verdict } from '../gate/verdict.ts'
 import { unitOf } from '../golden/kinds.ts'
@@ -106,7 +107,7 @@ function limitRows(limits: readonly LimitResult[], kind: OutputKind): string[] {
   const rows = limits.map(held => [
     held.pass ? pass() : fail(),
     held.name,
-    withUnit(held.value, held.name, kind),
+    withUnit(limitFigures(held)[0], held.name, kind),
     `${boundText(held, kind)}${held.stated.endsWith('%') ? ` (${held.stated})` : ''}`,
     held.pass ? colors.dim(`${figure(held.used * 100)} % of it`) : beyondText(held.used),
   ])
@@ -115,13 +116,14 @@ function limitRows(limits: readonly LimitResult[], kind: OutputKind): string[] {
 
 /** Where every pixel that counts is NaN, or infinite, there is nothing to take a figure of. */
 function beyondText(used: number): string {
-  return Number.isNaN(used) ? 'no figure' : `${figure(used)}× the limit`
+  return Number.isNaN(used) ? 'no figure' : `${times(used)} the limit`
 }
 
 /** "≤ 0.1 m", "≥ 0.99", "1 ± 0.001" */
-function boundText({ name, limit }: LimitResult, kind: OutputKind): string {
+function boundText(held: LimitResult, kind: OutputKind): string {
+  const { name } = held
   const { better } = catalogue[name]
-  return `${better === 'one' ? '1 ±' : better === 'higher' ? '≥' : '≤'} ${withUnit(limit, name, kind)}`
+  return `${better === 'one' ? '1 ±' : better === 'higher' ? '≥' : '≤'} ${withUnit(limitFigures(held)[1], name, kind)}`
 }
 
 /** Every metric of a map with its limit where one is set. */
@@ -133,7 +135,7 @@ export function metricsTable({ metrics, limits, kind }: MapVerdict): string[] {
       return [
         held ? (held.pass ? pass() : fail()) : ' ',
         name,
-        withUnit(metrics[name], name, kind),
+        withUnit(held ? limitFigures(held)[0] : figure(metrics[name]), name, kind),
         held ? boundText(held, kind) : '',
         colors.dim(catalogue[name].title),
       ]
@@ -183,8 +185,8 @@ export function countsWords({ counts }: MapVerdict): string {
     : `${compared}; not finite in the engine: ${actualNonFinite}`
 }
 
-function withUnit(value: number, name: LimitName | MetricName, kind: OutputKind): string {
+function withUnit(text: string, name: LimitName | MetricName, kind: OutputKind): string {
   const { unit } = catalogue[name]
-  if (unit === 'depth' && unitOf(kind)) return `${figure(value)} ${unitOf(kind)}`
-  return unit === 'degrees' ? `${figure(value)}°` : figure(value)
+  if (unit === 'depth' && unitOf(kind)) return `${text} ${unitOf(kind)}`
+  return unit === 'degrees' ? `${text}°` : text
 }

@@ -1,5 +1,5 @@
 import colors from 'picocolors'
-import { figure } from '../gate/figure.ts'
+import { apart, figure } from '../gate/figure.ts'
 import type { QualitySummary } from '../gate/run-record.ts'
 import { fail, pass } from './phrase.ts'
 import { table } from './table.ts'
@@ -24,7 +24,14 @@ export function qualityTable(summaries: readonly QualitySummary[]): string[] {
 
 /** "≥ 99.9 %", or what is left where a tier is missed; and the share that the config asks for. */
 function keptText({ tier, kept, limit }: QualitySummary): string {
-  const least = Math.min(kept.delta1, kept.absRel)
-  const reached = tier > 0 ? `≥ ${tier * 100} %` : `${figure(least * 100)} %`
-  return `${reached}${limit === undefined ? '' : `, must keep ${figure(limit * 100)} %`}`
+  const least = 100 * Math.min(kept.delta1, kept.absRel)
+  const [reached, asked] = limit === undefined ? [figure(least)] : apart(least, 100 * limit)
+  const keeps = tier > 0 ? `≥ ${tier * 100} %` : `${reached} %`
+  return asked === undefined ? keeps : `${keeps}, must keep ${asked} %`
+}
+
+/** "keeps 0.9813 of PyTorch's quality, asked 0.99" */
+export function lackText({ kept, limit = 1 }: Pick<QualitySummary, 'kept' | 'limit'>): string {
+  const [least, asked] = apart(Math.min(kept.delta1, kept.absRel), limit)
+  return `keeps ${least} of PyTorch's quality, asked ${asked}`
 }

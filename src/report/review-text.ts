@@ -1,6 +1,7 @@
 import colors from 'picocolors'
 import type { SceneBaseline } from '../gate/baseline-file.ts'
 import { figure } from '../gate/figure.ts'
+import { limitFigures } from '../gate/limit-figures.ts'
 import { type PendingEntry, type PendingKind, pendingId } from '../gate/pending.ts'
 import { catalogue } from '../metrics/index.ts'
 import { changeText } from './baseline-text.ts'
@@ -74,13 +75,14 @@ function figures({ verdict, baseline }: PendingEntry, before: SceneBaseline | un
           const old = before?.outputs[output.output]?.[limit.name]
           const name = `${output.output} ${limit.name}`
           const { better } = catalogue[limit.name]
+          const [now, most] = limitFigures(limit)
           const bound = better === 'one' ? '1 ±' : better === 'higher' ? '≥' : '≤'
           return [
             limit.pass ? (changed.has(name) ? colors.yellow('≠') : ' ') : fail(),
             changed.has(name) ? colors.bold(name) : name,
             old === undefined ? '–' : figure(old),
-            figure(limit.value),
-            `${bound} ${figure(limit.limit)}`,
+            now,
+            `${bound} ${most}`,
           ]
         }),
   )

@@ -1,5 +1,6 @@
 import { plural } from '../base/plural.ts'
-import { figure } from '../gate/figure.ts'
+import { figure, times } from '../gate/figure.ts'
+import { limitFigures } from '../gate/limit-figures.ts'
 import { type CaseRecord, passes, type RunRecord, runOutcome } from '../gate/run-record.ts'
 import type { FovVerdict, LimitResult, MapVerdict, OutputVerdict } from '../gate/verdict.ts'
 import { unitOf } from '../golden/kinds.ts'
@@ -73,7 +74,7 @@ export function allFinite(output: MapVerdict | FovVerdict): boolean {
 /** "12 %" of a limit, or "2.4×" beyond it. */
 export function usedText(used: number): string {
   if (Number.isNaN(used)) return 'no figure'
-  if (used > 1) return `${figure(rounded(used, 3))}×`
+  if (used > 1) return rounded(used, 3) > 1 ? `${figure(rounded(used, 3))}×` : times(used)
   return `${figure(rounded(used * 100, 2))} %`
 }
 
@@ -82,17 +83,18 @@ function rounded(value: number, digits: number): number {
 }
 
 /** A figure with its unit, as the metric's own. */
-export function valueText(value: number, name: keyof typeof catalogue, kind: MapVerdict['kind']): string {
+export function valueText(text: string, name: keyof typeof catalogue, kind: MapVerdict['kind']): string {
   const { unit } = catalogue[name]
-  if (unit === 'depth' && unitOf(kind)) return `${figure(value)} ${unitOf(kind)}`
-  return unit === 'degrees' ? `${figure(value)}°` : figure(value)
+  if (unit === 'depth' && unitOf(kind)) return `${text} ${unitOf(kind)}`
+  return unit === 'degrees' ? `${text}°` : text
 }
 
 /** "≤ 0.1 m", "≥ 0.99", "1 ± 0.001", with the share of the golden's mean where the limit is one. */
-export function boundText({ name, limit, stated }: LimitResult, kind: MapVerdict['kind']): string {
+export function boundText(held: LimitResult, kind: MapVerdict['kind']): string {
+  const { name, stated } = held
   const { better } = catalogue[name]
   const sign = better === 'one' ? '1 ±' : better === 'higher' ? '≥' : '≤'
-  return `${sign} ${valueText(limit, name, kind)}${stated.endsWith('%') ? ` (${stated})` : ''}`
+  return `${sign} ${valueText(limitFigures(held)[1], name, kind)}${stated.endsWith('%') ? ` (${stated})` : ''}`
 }
 
 /** Percent of a relative error, with its sign. */

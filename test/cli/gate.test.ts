@@ -135,6 +135,33 @@ describe.concurrent('depthgate gate', () => {
     expect(await depthgate(['gate'], folder)).toMatchObject({ code: 0 })
   })
 
+  test('an output that the golden holds and the config ignores is not judged', async () => {
+    const outputs = async (ignoreOutputs: string[], entry: object = {}) => {
+      const folder = tinyProject({ ignoreOutputs, ...entry })
+      const { code, stdout } = await depthgate(['gate', '--scene', 'waves', '--json'], folder)
+      const { cases, broken } = JSON.parse(stdout)
+      return {
+        code,
+        message: broken[0]?.error,
+        judged: cases[0]?.verdict?.outputs.map(({ output }: { output: string }) => output),
+      }
+    }
+    expect(await outputs(['inverse_depth'])).toMatchObject({ code: 0, judged: ['depth', 'fov_deg'] })
+    expect(await outputs(['depth', 'fov_deg'])).toMatchObject({ code: 0, judged: ['inverse_depth'] })
+    // not even where the ONNX no longer has it, unless what is judged is derived from it
+    const gone = { outputs: { fov_deg: { onnx: 'gone' } } }
+    expect(await outputs(['gone', 'depth', 'fov_deg'], gone)).toMatchObject({
+      code: 0,
+      judged: ['inverse_depth'],
+    })
+    expect(await outputs(['gone', 'fov_deg'], gone)).toMatchObject({ code: 2 })
+    const all = await outputs(['depth', 'fov_deg', 'inverse_depth'])
+    expect(all.code).toBe(2)
+    expect(all.message).toMatch(
+      /config\.json: model tiny: `ignoreOutputs` leaves no output of its golden to judge\. Take one out: depth, /,
+    )
+  })
+
   test('engines of one kind that fail keep a picture each', async () => {
     const folder = tinyProject({}, 'poisoned.onnx')
     const engine = { engine: 'onnxruntime' }

@@ -69,8 +69,12 @@ describe('depthgate init', () => {
       expect(read(folder, file)).toBe(own[file])
     expect(existsSync(join(folder, 'vitest.config.ts'))).toBe(false)
     expect(stdout).toContain("in vite.config.js, add to `test`: setupFiles: ['depthgate/vitest']")
-    expect(read(folder, '.gitignore')).toBe('/.depthgate\n*.log\n.vitest-attachments/\n')
-    expect(read(folder, '.gitattributes')).toMatch(/^\*\.npy filter=lfs[\s\S]*\n\*\.onnx binary\n/)
+    expect(read(folder, '.gitignore')).toBe(
+      '/.depthgate\n*.log\n.vitest-attachments/\n.vitest-reports/\n.vitest/\n',
+    )
+    expect(read(folder, '.gitattributes')).toMatch(
+      /^\*\.npy filter=lfs[\s\S]*\n\*\.onnx binary\n\*\.onnx\.data binary\n/,
+    )
     expect(read(folder, '.gitattributes')).not.toContain('*.npy binary')
     expect(read(folder, 'package.json')).toBe(
       '{\n\t"name": "mine",\n\t"scripts": {\n\t\t"test": "mocha",\n\t\t"gate": "depthgate gate"\n\t},\n\t"devDependencies": {\n\t\t"vitest": "^4.1.0"\n\t}\n}',
@@ -110,6 +114,17 @@ describe('depthgate init', () => {
     const { stdout } = await depthgate(['init'], join(folder, 'packages/depth'))
     expect(existsSync(join(folder, 'packages/depth/.github'))).toBe(false)
     expect(stdout).toContain(`in a workflow of ${folder}`)
+  })
+
+  test('below a folder with a config, a note says that the new one takes its place', async () => {
+    const above = tinyProject()
+    const folder = join(above, 'packages/depth')
+    mkdirSync(folder, { recursive: true })
+    const note = `note: in this folder the new config takes the place of ${join(above, 'depthgate.config.json')}. For one`
+    expect((await depthgate(['init'], folder)).stdout).toContain(note)
+    // said once: the second run writes no config
+    expect((await depthgate(['init'], folder)).stdout).not.toContain('note:')
+    expect((await depthgate(['init'], above)).stdout).not.toContain('note:')
   })
 
   test.each([

@@ -189,7 +189,7 @@ describe('mend', () => {
     [['net', '--within', 'absRel'], /--within absRel: write NAME=LIMIT/],
     [
       ['net', '--within', 'absRel=0.1,fovErrorDeg=0.1'],
-      /^depthgate: --within fovErrorDeg: no output of net has that limit\. There are: .*absRel, .*\n$/,
+      /^depthgate: --within fovErrorDeg: no judged output of net has that limit\. There are: .*absRel, .*\n$/,
     ],
     [['net', '--within', 'absrel=1'], /--within: [\s\S]*"absrel" is unknown here; did you mean "absRel"/],
     [

@@ -134,6 +134,31 @@ fs.writeFileSync(fov, Buffer.from(new Float32Array([Number(off)]).buffer))`,
     expect(readFileSync(baselineFile(folder), 'utf8')).toBe(before)
   })
 
+  test('an entry of a model that the config does not have is left, and keeps no other from being accepted', async () => {
+    const folder = tinyProject()
+    const tiny = { onnx: 'models/tiny.onnx' }
+    const other = JSON.stringify({ models: { tiny, chan: { ...tiny, golden: 'golden/tiny' } } })
+    writeFileSync(join(folder, 'other.config.json'), other)
+    await depthgate(['gate', '--config', 'other.config.json', '--scene', 'waves'], folder)
+    const { code, stdout, stderr } = await depthgate(['accept', '--all'], folder)
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(
+      /^– left chan\/waves\/\S+: \S+\/depthgate\.config\.json has no model chan\. Accept it with the --config that has, .*depthgate reject chan\n✓ accepted tiny\/waves/,
+    )
+    expect(code).toBe(1)
+    const entries = readPending(folder)
+    expect(entries.map(({ model }) => model)).toEqual(['chan'])
+    const said: string[] = []
+    await walk(
+      loadConfig(join(folder, 'depthgate.config.json')),
+      entries,
+      async () => 'a',
+      text => said.push(text),
+    )
+    expect(said.at(-1)).toContain('– left chan/waves/')
+    expect(await depthgate(['reject', 'chan'], folder)).toMatchObject({ code: 0 })
+  })
+
   test('the margin is set in the config', async () => {
     const folder = await accepted(worse)
     const models = { tiny: { onnx: 'models/tiny.onnx' } }

@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import ort from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { sha256File } from '../../src/base/files.ts'
+import { loadOnnx } from '../../src/engines/onnxruntime/session.ts'
 import { makeReduced } from '../../src/gate/make-variant.ts'
 import { readModel } from '../../src/onnx/model.ts'
 import { writeModel } from '../../src/onnx/write.ts'
@@ -40,6 +41,17 @@ describe('a model with external data', () => {
       expect(hashes[1]).toBe(hashes[0])
     },
   )
+
+  test('that Git LFS has not fetched are told as such, before ONNX Runtime says anything', async () => {
+    const onnx = apart()
+    const data = readdirSync(dirname(onnx)).find(file => file !== 'pocket.onnx')!
+    writeFileSync(join(dirname(onnx), data), 'version https://git-lfs.github.com/spec/v1\n')
+    const request = { onnx, emulated: false, precision: 'fp32', fusion: 'on' } as const
+    const engine = { engine: 'onnxruntime', provider: 'cpu' } as const
+    await expect(loadOnnx({ ...request, engine, cache: dirname(onnx), root: dirname(onnx) })).rejects.toThrow(
+      /pocket\.onnx: the weight \S+ lies in "\S+", which is a Git LFS pointer, not the file itself \(run: git lfs pull/,
+    )
+  })
 
   test.runIf(checkerPython)("passes Python's onnx.checker", async () => {
     expect(await checkerFaults([apart()])).toEqual({})

@@ -65,8 +65,16 @@ function fresh(project: Project, file: string, content: string | Uint8Array): St
     : { type: 'leave', file, reason: 'exists' }
 }
 
-function configStep({ config }: Project, model: ModelEntry, example: boolean): Step {
-  if (!config) return { type: 'write', file: 'depthgate.config.ts', content: configText(model) }
+function configStep({ config, above }: Project, model: ModelEntry, example: boolean): Step {
+  if (!config)
+    return {
+      type: 'write',
+      file: 'depthgate.config.ts',
+      content: configText(model),
+      ...(above !== undefined && {
+        todo: `note: in this folder the new config takes the place of ${above}. For one config, remove it and add to \`models\` there what it holds`,
+      }),
+    }
   const missing = example && !config.models.includes(model.name)
   return {
     type: 'leave',

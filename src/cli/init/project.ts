@@ -17,6 +17,8 @@ export interface Project {
   }
   /** The config that is there, and its models. */
   config?: { file: string; models: readonly string[] }
+  /** The config of a folder above, which one here takes the place of. */
+  above?: string
   vitest?: { file: string; text: string }
   /** Folder of the git repository around it. */
   repository?: string
@@ -37,6 +39,7 @@ export function lookAt(folder: string): Project {
       : undefined
   const find = (files: readonly string[]) => files.find(file => existsSync(join(folder, file)))
   const config = find(configFileNames)
+  const above = config === undefined ? configAbove(folder) : undefined
   const vitest = find(vitestFiles)
   const manifest = read('package.json')?.toString()
   const repository = repositoryAround(folder)
@@ -50,6 +53,7 @@ export function lookAt(folder: string): Project {
         models: Object.keys(loadConfig(join(folder, config)).config.models),
       },
     }),
+    ...(above !== undefined && { above }),
     ...(vitest !== undefined && { vitest: { file: vitest, text: String(read(vitest)) } }),
     ...(repository !== undefined && { repository }),
   }
@@ -72,6 +76,12 @@ function manifestOf(text: string, file: string): NonNullable<Project['manifest']
     scripts: scripts ?? {},
     installed: Object.keys({ ...dependencies, ...devDependencies }),
   }
+}
+
+function configAbove(folder: string): string | undefined {
+  const above = dirname(folder)
+  if (above === folder) return undefined
+  return configFileNames.map(file => join(above, file)).find(path => existsSync(path)) ?? configAbove(above)
 }
 
 function repositoryAround(folder: string): string | undefined {

@@ -57,7 +57,7 @@ jobs:
       ONNXRUNTIME_NODE_INSTALL: skip
     steps:
       - uses: actions/checkout@v4
-        # where goldens are in Git LFS:
+        # where goldens or models are in Git LFS:
         # with: { lfs: true }
       - uses: actions/setup-node@v4
         with: { node-version: 22 }
@@ -70,12 +70,14 @@ jobs:
         with: { name: depthgate, path: .depthgate/report, include-hidden-files: true, if-no-files-found: ignore }
 `
 
-export const ignoreLines = ['.depthgate/', '.vitest-attachments/'] as const
+/** What a run leaves: depthgate's own, pictures attached to tests, and the blobs of shards. */
+export const ignoreLines = ['.depthgate/', '.vitest-attachments/', '.vitest-reports/', '.vitest/'] as const
 
 /** Git must not change a byte of what is hashed. */
 export const attributeLines = [
   '# goldens and models are held by their hash: git changes no byte of them',
   '*.npy binary',
   '*.onnx binary',
-  "# many or large ones are better in Git LFS: git lfs track '*.npy' '*.onnx'",
+  '*.onnx.data binary',
+  "# many or large ones are better in Git LFS: git lfs track '*.npy' '*.onnx' '*.onnx.data'",
 ] as const

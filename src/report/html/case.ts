@@ -1,4 +1,5 @@
 import { figure } from '../../gate/figure.ts'
+import { limitFigures } from '../../gate/limit-figures.ts'
 import type { JudgedRecord } from '../../gate/run-record.ts'
 import type { FovVerdict, LimitResult, MapVerdict, Verdict } from '../../gate/verdict.ts'
 import { unitOf } from '../../golden/kinds.ts'
@@ -78,7 +79,7 @@ function limitsHtml(verdict: MapVerdict | FovVerdict): Html {
 <thead><tr><th scope="col">metric</th><th scope="col">value</th><th scope="col">limit</th><th scope="col">used</th></tr></thead>
 <tbody>${[...verdict.limits].sort(byUse).map(
     held => html`<tr class="${held.pass ? 'good' : 'bad'}"><th scope="row" title="${catalogue[held.name].title}">${sign(held.pass)} ${held.name}</th>
-<td class="number">${valueText(held.value, held.name, verdict.kind)}</td><td class="number">${boundText(held, verdict.kind)}</td>
+<td class="number">${valueText(limitFigures(held)[0], held.name, verdict.kind)}</td><td class="number">${boundText(held, verdict.kind)}</td>
 <td class="used"><span>${marginBar(held.used, held.pass)}${usedText(held.used)}</span></td></tr>`,
   )}</tbody></table>
 ${verdict.type === 'fov' && html`<p>${figure(verdict.actual)}° instead of ${figure(verdict.golden)}°</p>`}
@@ -117,7 +118,7 @@ function metricsHtml({ metrics, kind }: MapVerdict): Html {
   const names = Object.keys(metrics) as MetricName[]
   return html`<details class="more"><summary>All metrics</summary><table class="metrics">
 <thead><tr><th scope="col">metric</th><th scope="col">value</th><th scope="col">meaning</th></tr></thead>
-<tbody>${names.map(name => html`<tr><th scope="row">${name}</th><td class="number">${valueText(metrics[name], name, kind)}</td><td>${catalogue[name].title}</td></tr>`)}</tbody></table></details>`
+<tbody>${names.map(name => html`<tr><th scope="row">${name}</th><td class="number">${valueText(figure(metrics[name]), name, kind)}</td><td>${catalogue[name].title}</td></tr>`)}</tbody></table></details>`
 }
 
 function attributionHtml({ attribution, pass }: Verdict): Html | false {

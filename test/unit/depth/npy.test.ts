@@ -177,7 +177,7 @@ test.each<[string, Uint8Array, string]>([
   [
     'a pointer of Git LFS',
     text('version https://git-lfs.github.com/spec/v1\n'),
-    `is no .npy file, it looks like a Git LFS pointer, not the file itself (run: git lfs pull). ${saveAgain}`,
+    `is no .npy file, it looks like a Git LFS pointer, not the file itself (run: git lfs pull; in a workflow: \`lfs: true\` for its checkout). ${saveAgain}`,
   ],
   [
     'version 4',

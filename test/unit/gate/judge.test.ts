@@ -108,6 +108,7 @@ describe('silence is failure', () => {
     ['type', 3, /expected a map, got one number/],
     ['shape', map([1, 2, 3, 4, 5, 6], [3, 2]), /gave 3×2, the golden is 2×3; it is transposed/],
     ['shape', ndarray(new Float32Array(12), [2, 2, 3]) as DepthMap, /it is a batch/],
+    ['shape', ndarray(new Float32Array(12), [1, 2, 2, 3]) as DepthMap, /it has 2 channels: give the one/],
     ['shape', map([1, 2, 3, 4]), /do not resize/],
   ])('%s: told, not compared', (cause, actual, reason) => {
     const verdict = compare(map([1, 2, 3, 4, 5, 6], [2, 3]), actual)
@@ -172,4 +173,11 @@ test('defaults hold at each precision, under the config, under the call', () => 
       rmse: expect.anything(),
       absRel: expect.any(Number),
     })
+})
+
+test('figures a hair beyond their limit are told with as many digits as show it', () => {
+  const off = (by: number, tolerance: object) =>
+    compare(map([1, 1]), map([1 + by, 1 + by]), { tolerance }).reason
+  expect(off(0.010001116140931049, { absRel: 0.01 })).toBe('absRel 0.010001 is 1.0001× its limit of 0.01')
+  expect(off(0.0010001, { scale: 0.001 })).toBe('scale 1.0010001 is further from 1 than 0.001')
 })

@@ -138,7 +138,7 @@ describe('a damaged golden is told by name', () => {
     [
       'an LFS pointer',
       () => writeFileSync(join(golden, 'waves/depth.npy'), 'version https://git-lfs.github.com/spec/v1\n'),
-      /git lfs pull/,
+      /It is a Git LFS pointer, not the file itself \(run: git lfs pull; in a workflow/,
     ],
     [
       'another input',

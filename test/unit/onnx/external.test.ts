@@ -62,6 +62,7 @@ describe('external data', () => {
     ['above the folder, with backslashes', { location: '..\\w.bin' }, /outside the model's folder/],
     ['in a folder', { location: '.' }, /which is no file/],
     ['nowhere', { location: 'gone.bin' }, /gone\.bin does not exist\. Put it there/],
+    ['in a pointer', { location: 'lfs.bin' }, /"lfs\.bin", which is a Git LFS pointer, .*git lfs pull/],
     [
       'past the end',
       { location: 'w.bin', offset: '396' },
@@ -79,7 +80,8 @@ describe('external data', () => {
     ],
     ['of unreadable length', { location: 'w.bin', length: '0x0c' }, /the length "0x0c", which is no number/],
   ])('%s are an error that names the model and the weight', (_, entries, message) => {
-    const { path } = place()
+    const { folder, path } = place()
+    writeFileSync(join(folder, 'lfs.bin'), 'version https://git-lfs.github.com/spec/v1\n')
     const { code, message: text } = errorOf(() => floatsOf(elsewhere('w', 3, entries), path))
     expect(code).toBe('onnx')
     expect(text.startsWith(`${path}: the weight w `)).toBe(true)

@@ -50,7 +50,12 @@ describe('a model', () => {
     ['missing', () => {}, /m\.onnx: there is no such file/],
     ['a folder', path => mkdirSync(path), /m\.onnx: is a folder, not a file/],
     ['empty', path => writeFileSync(path, ''), /m\.onnx: holds no graph/],
-    ['text', path => writeFileSync(path, 'version https://git-lfs'), /m\.onnx: is no ONNX model/],
+    ['text', path => writeFileSync(path, 'onnx'), /m\.onnx: is no ONNX model, or is cut short/],
+    [
+      'a Git LFS pointer',
+      path => writeFileSync(path, 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 132\n'),
+      /m\.onnx: is no ONNX model, it looks like a Git LFS pointer, not the file itself \(run: git lfs pull; .*`lfs: true`/,
+    ],
     [
       'cut short',
       path => writeFileSync(path, readFileSync(tiny).subarray(0, 1000)),

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { judge } from '../../../src/gate/judge.ts'
 import type { OutputVerdict } from '../../../src/gate/verdict.ts'
 import { verdictText } from '../../../src/report/phrase.ts'
+import { lackText } from '../../../src/report/quality-text.ts'
 import { usedText } from '../../../src/report/words.ts'
 
 const map = (...values: number[]) => ndarray(Float32Array.from(values), [1, values.length])
@@ -35,4 +36,12 @@ test('of an output that is NaN in part it tells how many of how many, and what t
   expect(text).toContain('1 of 4 pixels that are not finite; the first, NaN, is at x 1, y 0')
   expect(text).toContain('figures over the finite pixels only')
   expect(text).toContain('4 of 4 pixels compared; not finite in the engine: 1')
+})
+
+test('what is a hair beyond its bound never reads as the bound itself', () => {
+  expect(usedText(1.00011161)).toBe('1.0001×')
+  expect(lackText({ kept: { delta1: 0.9813279818112469, absRel: 1.2 }, limit: 0.99 })).toBe(
+    "keeps 0.9813 of PyTorch's quality, asked 0.99",
+  )
+  expect(lackText({ kept: { delta1: 0.98999, absRel: 1 }, limit: 0.99 })).toContain('keeps 0.98999 of')
 })
