@@ -53,7 +53,7 @@ function marginOf({ config }: Pick<LoadedConfig, 'config'>, environment: Environ
 }
 
 /** A hash of what a verdict's figures are of: the scene's golden, and how many of its pixels the ranges leave out. Pure. */
-export function pixelsOf({ golden }: Pick<Model, 'golden'>, { scene, outputs }: Verdict): string {
+function pixelsOf({ golden }: Pick<Model, 'golden'>, { scene, outputs }: Verdict): string {
   const outside = outputs.map(verdict => [
     verdict.output,
     verdict.type === 'map' ? verdict.counts.outside : 0,
