@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { writeWhole } from '../../dist/base/files.js'
 import { limitsFrom } from './limits.mjs'
-import { bisection } from './methods.mjs'
+import { bisection, debugPrecision, layersNote } from './methods.mjs'
 import { repo } from './networks.mjs'
 import { cli, engineSettings, lastWords, run, writeProject } from './project.mjs'
 
@@ -97,19 +97,14 @@ async function mend(name) {
 /** As methods.mjs does, but judged by the means over the scenes, as all rows are. */
 async function polygraphy(name) {
   const log = logOf(name)
-  const cache = join(folder, 'polygraphy.cache')
-  const command = [
-    ...[values.python, '-c', 'from polygraphy.tools import main; main()'],
-    ...['debug', 'precision', join(work, 'depth_pro.onnx'), '--fp16', '--tf32'],
-    ...['--builder-optimization-level', '3'],
-    ...['--load-timing-cache', cache, '--save-timing-cache', cache],
-    ...['--check', process.execPath, import.meta.filename, 'check', work, 'polygraphy_debug.engine'],
-  ]
+  const check = [import.meta.filename, 'check', work, 'polygraphy_debug.engine']
+  const built = { python: values.python, level: 3, tf32: true, cache: join(folder, 'polygraphy.cache') }
+  const command = debugPrecision(join(work, 'depth_pro.onnx'), check, built)
   const { code, seconds, output } = await run(command, { cwd: folder, log, limit })
   const { builds, of, best } = bisection(output)
   if (!existsSync(bestPlan())) return { builds, ...failure(code, log, seconds) }
   await run([...engine, 'time', bestPlan(), ...ofRow('polygraphy')], { log: `${log}.time`, limit: 120 })
-  const note = `the first ${best} of ${of} layers${code === null ? `, and was not ready after ${limit} s` : ''}`
+  const note = layersNote(best, of, code, limit)
   return { builds, seconds, note, nodes: { layers: { fp32: best, of } } }
 }
 

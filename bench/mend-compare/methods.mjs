@@ -141,16 +141,8 @@ async function polygraphy({ name, network, folder, limit, tolerance, options, wo
   writeProject(folder, { [name]: configured(network, { onnx: network.named }, tolerance) }, { trt: engine })
   const log = join(folder, 'polygraphy.log')
   const { timingCache: cache } = timingCache(folder)
-  const caches = cache ? ['--load-timing-cache', cache, '--save-timing-cache', cache] : []
-  const { level, tf32 } = options
-  const command = [
-    ...[options.python, '-c', 'from polygraphy.tools import main; main()'],
-    ...['debug', 'precision', network.named, '--fp16'],
-    ...(level === undefined ? [] : ['--builder-optimization-level', level]),
-    ...(tf32 ? ['--tf32'] : []),
-    ...caches,
-    ...['--check', process.execPath, join(here, 'check.mjs'), name, work, join(folder, built)],
-  ]
+  const check = [join(here, 'check.mjs'), name, work, join(folder, built)]
+  const command = debugPrecision(network.named, check, { ...options, cache })
   rmSync(join(folder, 'checks.jsonl'), { force: true })
   const { code, output, seconds } = await run(command, { cwd: folder, log, limit })
   const { builds, of, best } = bisection(output)
@@ -160,8 +152,25 @@ async function polygraphy({ name, network, folder, limit, tolerance, options, wo
       ...about,
       failed: code === null ? `nothing within ${limit.toFixed(0)} s` : complaint(output, log),
     }
-  const note = `the first ${best} of ${of} layers${code === null ? `, and was not ready after ${limit.toFixed(0)} s` : ''}`
+  const note = layersNote(best, of, code, limit)
   return { ...about, plan: join(folder, 'best.plan'), layers: { fp32: best, of }, note }
+}
+
+/** Polygraphy's search of an ONNX, whose engines a script of Node's checks. */
+export function debugPrecision(onnx, check, { python, level, tf32, cache }) {
+  return [
+    ...[python, '-c', 'from polygraphy.tools import main; main()'],
+    ...['debug', 'precision', onnx, '--fp16'],
+    ...(level === undefined ? [] : ['--builder-optimization-level', level]),
+    ...(tf32 ? ['--tf32'] : []),
+    ...(cache ? ['--load-timing-cache', cache, '--save-timing-cache', cache] : []),
+    ...['--check', process.execPath, ...check],
+  ]
+}
+
+/** What such a search came to, also where its time was over first. */
+export function layersNote(best, of, code, limit) {
+  return `the first ${best} of ${of} layers${code === null ? `, and was not ready after ${limit.toFixed(0)} s` : ''}`
 }
 
 /** Polygraphy complains on standard output, Python on standard error. */

@@ -11,10 +11,15 @@ process.once('exit', () => {
     } catch {}
 })
 
+/** Has a folder, made or yet to be made, go with this process. */
+export function goesWithProcess(folder: string): void {
+  folders.add(folder)
+}
+
 /** A new folder among the system's temporary ones; it goes with this process at the latest. */
 export function makeTemporary(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `depthgate-${name}-`))
-  folders.add(folder)
+  goesWithProcess(folder)
   return folder
 }
 

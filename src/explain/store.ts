@@ -16,6 +16,7 @@ import { create } from '@bufbuild/protobuf'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { folderFault, makeFolder } from '../base/files.ts'
 import { isRunning } from '../base/processes.ts'
+import { goesWithProcess } from '../base/temporary.ts'
 import { externalFile, placeOutside, type Range, stampOf } from '../onnx/external.ts'
 import { type ModelProto, type TensorProto, TensorProtoSchema } from '../onnx/gen/onnx_pb.ts'
 import { leaveRawData, rawDataOf } from '../onnx/left.ts'
@@ -30,11 +31,8 @@ const large = 2 ** 20
 /** A search writes into its folder at every trial: one of another host that did not for so long is gone. */
 const silence = 24 * 3600 * 1000
 
-/** Those of this process; they go with it. */
+/** Those of this process. */
 const folders: string[] = []
-process.once('exit', () => {
-  for (const folder of folders) if (existsSync(folder)) rmSync(folder, { recursive: true, force: true })
-})
 
 /**
  * A folder for the networks that a search tries. Each large weight lies there once, as it is and rounded, and the networks
@@ -60,6 +58,7 @@ export class TrialStore {
     sweep(parent)
     this.#folder = join(parent, `trial-${process.pid}-${folders.length}-${hostname()}`)
     folders.push(this.#folder)
+    goesWithProcess(this.#folder)
   }
 
   /** As `reduceWeight`, but a large weight is rounded once and left in the store. */

@@ -108,11 +108,7 @@ export class Target {
   /** Everything in FP32; `low` comes first. */
   async full(): Promise<Measured> {
     const levels = everywhere(this.#units, 'full')
-    const known = this.#ledger!.get(keyOf(levels))
-    const measured = known ?? (await kept(this.#measure(levels, true)))
-    if (!known) this.#ledger!.set(keyOf(levels), measured)
-    this.#count(levels, 'ends')
-    return measured
+    return this.#once(levels, 'ends', () => kept(this.#measure(levels, true)))
   }
 
   /**
@@ -120,14 +116,26 @@ export class Target {
    * something else held then.
    */
   async attempt(levels: Levels, what: 'sets' | 'frontier'): Promise<Measured | Unbuilt> {
-    const known = this.#ledger!.get(keyOf(levels))
     const started = performance.now()
-    const came = known ?? (await kept(this.#measure(levels, false).catch(unbuilt)))
-    this.#count(levels, what)
-    if ('fault' in came) {
+    const unbuilt = (thrown: unknown): Unbuilt => {
+      if (!unbuildable(thrown)) throw thrown
       this.builds.fresh++
       this.builds.seconds += (performance.now() - started) / 1000
-    } else if (!known) this.#ledger!.set(keyOf(levels), came)
+      return { fault: messageOf(thrown) }
+    }
+    return this.#once(levels, what, () => kept(this.#measure(levels, false).catch(unbuilt)))
+  }
+
+  /** What is remembered of a set; else what a run comes to, which is remembered where it was measured. */
+  async #once<Came extends Measured | Unbuilt>(
+    levels: Levels,
+    what: 'sets' | 'ends' | 'frontier',
+    run: () => Promise<Came>,
+  ): Promise<Measured | Came> {
+    const known = this.#ledger!.get(keyOf(levels))
+    const came = known ?? (await run())
+    if (!known && !('fault' in came)) this.#ledger!.set(keyOf(levels), came)
+    this.#count(levels, what)
     return came
   }
 
@@ -152,12 +160,12 @@ export class Target {
         this.builds.seconds += plan.buildSeconds ?? 0
       }
       if (isTimed(loaded)) return
-      await this.#attempt('timed', async () => {
+      await this.#noted('timed', async () => {
         const latency = await this.#latency(loaded)
         if (latency !== undefined) found.latency = latency
       })
       if (end && loaded.profile)
-        await this.#attempt('timed layer by layer', async () => {
+        await this.#noted('timed layer by layer', async () => {
           const map = await profiled(this.#question, loaded, onnx)
           found.times = Object.fromEntries(nodeTimes(map, this.#options.weightOf))
         })
@@ -168,7 +176,7 @@ export class Target {
   }
 
   /** Times are worth having, but a network that cannot be timed was judged all the same. */
-  async #attempt(what: string, time: () => Promise<void>): Promise<void> {
+  async #noted(what: string, time: () => Promise<void>): Promise<void> {
     try {
       await time()
     } catch (thrown) {
@@ -192,11 +200,6 @@ export class Target {
       throw thrown
     }
   }
-}
-
-function unbuilt(thrown: unknown): Unbuilt {
-  if (!unbuildable(thrown)) throw thrown
-  return { fault: messageOf(thrown) }
 }
 
 /** A build that dies takes nothing with it. */

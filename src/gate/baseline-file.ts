@@ -8,6 +8,7 @@ import { toName } from '../base/names.ts'
 import { validated } from '../base/validate.ts'
 import type { Fingerprint } from '../engines/engine.ts'
 import { baselineSchema, baselineVersion } from './baseline-schema.ts'
+import type { Model } from './config.ts'
 import type { LimitName } from './tolerance.ts'
 
 /** Metrics that a baseline keeps: those that have limits. */
@@ -67,11 +68,8 @@ export function baselineKey(environment: Environment): string {
   return toName(words.join('-'))
 }
 
-/** The model that baselines are of. */
-export interface Owner {
-  name: string
-  golden: { folder: string; manifest: { model: string } }
-}
+/** Whose baselines they are. */
+type Owner = Pick<Model, 'name' | 'golden'>
 
 /** Where a model's baselines lie: beside its goldens, in a folder of its own where those are another model's, which it shares. */
 export function baselinesFolder({ name, golden }: Owner): string {

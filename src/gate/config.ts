@@ -83,17 +83,22 @@ function refuseEmptyRanges({ file, config }: LoadedConfig): void {
 }
 
 function findConfig(from: string): string {
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    const found = configFileNames.map(name => join(folder, name)).filter(path => existsSync(path))
-    if (found.length > 1)
-      throw new DepthgateError('config', `${found.join(' and ')}: two configs in one folder. Keep one`)
-    if (found[0] !== undefined) return found[0]
-    if (folder === dirname(folder))
-      throw new DepthgateError(
-        'config',
-        `${resolve(from)}: no depthgate.config.ts here or in a folder above. Write one that names your models, or point to it with --config or DEPTHGATE_CONFIG`,
-      )
-  }
+  const [found, other] = nearestConfigs(resolve(from))
+  if (other !== undefined)
+    throw new DepthgateError('config', `${found} and ${other}: two configs in one folder. Keep one`)
+  if (found === undefined)
+    throw new DepthgateError(
+      'config',
+      `${resolve(from)}: no depthgate.config.ts here or in a folder above. Write one that names your models, or point to it with --config or DEPTHGATE_CONFIG`,
+    )
+  return found
+}
+
+/** The configs of the nearest folder that has any, upwards; none where none has. */
+export function nearestConfigs(folder: string): string[] {
+  const found = configFileNames.map(name => join(folder, name)).filter(path => existsSync(path))
+  const above = dirname(folder)
+  return found.length > 0 || above === folder ? found : nearestConfigs(above)
 }
 
 function evaluate(path: string): unknown {

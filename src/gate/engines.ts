@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
+import { lookedUp } from '../base/program.ts'
 import type { Precision } from '../engines/engine.ts'
 import { pytorchNames } from '../engines/pytorch/session.ts'
 import type { EngineSettings, TensorrtSettings } from '../engines/settings.ts'
@@ -72,11 +73,6 @@ function settled(settings: EngineSettings, root: string, where: string): EngineS
     ...(typeof timingCache === 'string' && { timingCache: resolve(root, timingCache) }),
     ...(settings.plan !== undefined && plans(settings, settings.plan, root, where)),
   }
-}
-
-/** A program by its path; a name without a folder is looked up in PATH when it is started. */
-function lookedUp(program: string, root: string): string {
-  return program.includes('/') ? resolve(root, program) : program
 }
 
 /** Prebuilt plans by precision, and the precisions that there are plans of. */

@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import { clearField, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-
 import { looksLike } from '../depth/source.ts'
 import { fill, stampOf } from './external.ts'
 import { type ModelProto, ModelProtoSchema, type TensorProto, TensorProtoSchema } from './gen/onnx_pb.ts'

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readSource } from '../../base/files.ts'
 import { parseJson } from '../../base/json.ts'
-import { configFileNames, loadConfig } from '../../gate/config.ts'
+import { configFileNames, loadConfig, nearestConfigs } from '../../gate/config.ts'
 
 /** What `init` must know of a folder before it decides anything. */
 export interface Project {
@@ -39,7 +39,7 @@ export function lookAt(folder: string): Project {
       : undefined
   const find = (files: readonly string[]) => files.find(file => existsSync(join(folder, file)))
   const config = find(configFileNames)
-  const above = config === undefined ? configAbove(folder) : undefined
+  const [above] = config === undefined ? nearestConfigs(dirname(folder)) : []
   const vitest = find(vitestFiles)
   const manifest = read('package.json')?.toString()
   const repository = repositoryAround(folder)
@@ -76,12 +76,6 @@ function manifestOf(text: string, file: string): NonNullable<Project['manifest']
     scripts: scripts ?? {},
     installed: Object.keys({ ...dependencies, ...devDependencies }),
   }
-}
-
-function configAbove(folder: string): string | undefined {
-  const above = dirname(folder)
-  if (above === folder) return undefined
-  return configFileNames.map(file => join(above, file)).find(path => existsSync(path)) ?? configAbove(above)
 }
 
 function repositoryAround(folder: string): string | undefined {

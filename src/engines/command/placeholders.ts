@@ -1,12 +1,12 @@
-import { resolve } from 'node:path'
 import { DepthgateError } from '../../base/errors.ts'
+import { lookedUp } from '../../base/program.ts'
 import type { CommandSettings } from '../settings.ts'
 
 const placeholder = /\{(input|output|onnx|precision)(?::([^{}]+))?\}/g
 
-/** The program by its path from `cwd`; a name without a folder is looked up in PATH when it is started. */
+/** The program as it is started from `cwd`. */
 export function programOf({ command: [program = ''], cwd = '.' }: CommandSettings): string {
-  return program.includes('/') ? resolve(cwd, program) : program
+  return lookedUp(program, cwd)
 }
 
 /** Whether a command reads the ONNX of the precision; one that does not brings its own network. */

@@ -1,8 +1,7 @@
-import './telemetry.ts'
 import { dirname, resolve } from 'node:path'
-import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'
 import { checkRealm } from '../../base/realm.ts'
+import ort from './ort.ts'
 
 /**
  * Loads a model that is not in a file, on the CPU and without optimisation.

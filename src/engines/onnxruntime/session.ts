@@ -1,8 +1,6 @@
-import './telemetry.ts'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import ndarray, { type NdArray } from 'ndarray'
-import ort from 'onnxruntime-node'
 import { DepthgateError, messageOf } from '../../base/errors.ts'
 import { checkRealm } from '../../base/realm.ts'
 import { makeTemporary, removeTemporary } from '../../base/temporary.ts'
@@ -16,6 +14,7 @@ import { checkFetch, feedPort } from '../ports.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
 import { type RawTiming, type TimingRequest, wallTiming } from '../timing.ts'
 import { loadMessage } from './library.ts'
+import ort from './ort.ts'
 import { checkPlacement } from './placement.ts'
 import {
   checkArithmetic,

@@ -1,6 +1,4 @@
-import './telemetry.ts'
 import { create } from '@bufbuild/protobuf'
-import ort from 'onnxruntime-node'
 import { ModelProtoSchema, TensorProto_DataType } from '../../onnx/gen/onnx_pb.ts'
 import { encodeModel } from '../../onnx/model.ts'
 import type { Availability } from '../availability.ts'
@@ -8,6 +6,7 @@ import { cpuName } from '../cpu.ts'
 import { gpuFacts } from '../gpu.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
 import { loadMessage } from './library.ts'
+import ort from './ort.ts'
 import { type ProviderFault, providerFault, providerOptions } from './provider.ts'
 
 /** Why the provider cannot work on this machine: a session of it for a network of one addition is made and run. */

@@ -1,0 +1,4 @@
+// ONNX Runtime looks once, when it is loaded
+import './telemetry.ts'
+
+export { default } from 'onnxruntime-node'
