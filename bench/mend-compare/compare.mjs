@@ -3,6 +3,8 @@
 // `traps` names all trap networks. DEPTHGATE_LEVEL is TensorRT's optimisation level, the same for all; DEPTHGATE_TF32=1 allows
 // everyone TF32 kernels, which TensorRT does by default and depthgate only where asked. Called again with the
 // same WORK and OUT it goes on where it stopped. --again measures the rows that are there once more, with nothing beside.
+// --without METHOD leaves one out; --limits RESULTS.json takes the limits that an earlier run chose, so that its rows and these
+// can stand in one table.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -23,6 +25,8 @@ const { values } = parseArgs({
     python: { type: 'string', default: process.env.DEPTHGATE_PYTHON ?? 'python3' },
     guide: { type: 'string' },
     again: { type: 'boolean', default: false },
+    without: { type: 'string', multiple: true, default: [] },
+    limits: { type: 'string' },
   },
 })
 const [work, out] = [resolve(values.work), resolve(values.out)]
@@ -49,8 +53,9 @@ mkdirSync(out, { recursive: true })
 const file = join(out, 'results.json')
 const results = existsSync(file)
   ? JSON.parse(readFileSync(file, 'utf8'))
-  : { level: level ?? 3, tf32, tolerances: {}, rows: [] }
+  : { level: level ?? 3, tf32, tolerances: earlierLimits(), rows: [] }
 const known = (name, method) => results.rows.find(row => row.network === name && row.method === method)
+const wanted = method => !values.without.includes(method)
 const slug = method => method.toLowerCase().replaceAll(' ', '-')
 const folderOf = (name, method) => join(work, name, slug(method))
 
@@ -72,8 +77,13 @@ else {
     if (!networks[name].tolerance) await attempt(name, () => buildAll(name, begin(name, [throughout])))
 
   async function searchAll(method) {
+    if (!wanted(method)) return
     for (const name of limited()) if (!known(name, method)) await attempt(name, () => searchFor(name, method))
   }
+}
+
+function earlierLimits() {
+  return values.limits === undefined ? {} : JSON.parse(readFileSync(values.limits, 'utf8')).tolerances
 }
 
 /** What goes wrong with one network leaves the others alone. */
@@ -102,7 +112,7 @@ async function convertAll(name) {
 
 /** Promises of what is not known yet. */
 function begin(name, methods) {
-  const open = methods.filter(method => !known(name, method))
+  const open = methods.filter(method => wanted(method) && !known(name, method))
   return Object.fromEntries(open.map(method => [method, find(name, method)]))
 }
 

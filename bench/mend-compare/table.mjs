@@ -1,12 +1,14 @@
 // Writes the tables of docs/mend-compare.md.
 //   node table.mjs RESULTS.json … [--write docs/mend-compare.md]
-// Results of several calls are put together; without --write the tables are printed.
+// Results of several calls are put together, of one method on one network those of the last; without --write the tables are printed.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 const { values, positionals } = parseArgs({ options: { write: { type: 'string' } }, allowPositionals: true })
 const all = positionals.map(file => JSON.parse(readFileSync(file, 'utf8')))
-const rows = all.flatMap(result => result.rows)
+const rows = [
+  ...new Map(all.flatMap(({ rows }) => rows).map(row => [`${row.network} ${row.method}`, row])).values(),
+]
 const tolerances = Object.assign({}, ...all.map(result => result.tolerances))
 const order = [
   'plain FP16',
