@@ -200,6 +200,7 @@ async function keep(name, method, found, row) {
     note: found.note,
     builds: found.builds ?? (found.failed ? 0 : 1),
     seconds: found.seconds,
+    at: new Date().toISOString(),
   }
   results.rows.push(
     row.type === 'measured'

@@ -212,7 +212,7 @@ function writeRows(table, out) {
     const tried = join(folder, `${name}.json`)
     const peer = existsSync(tried) ? readJson(tried) : undefined
     const row = rows[name]
-    const about = { network: 'depth_pro', method, note: peer?.note }
+    const about = { network: 'depth_pro', method, note: peer?.note, at: row?.at }
     if (!row?.losses) {
       const { failed = 'made, but not built in the time that there was', seconds, builds = 0 } = peer ?? {}
       return peer ? [{ ...about, seconds, builds, failed }] : []

@@ -123,9 +123,14 @@ function answer(told, network, folder) {
         ...about,
         model: { ...base, recipes: { fp16: join(folder, 'plan.json') } },
         onnx: join(folder, 'mended.onnx'),
-        note: `${told.trials.run} trials of the guide; ${sets} builds of sets, ${ends} of the ends`,
+        note: `${told.trials.run} trials of the guide; ${sets} ${sets === 1 ? 'build' : 'builds'} of sets, ${ends} of the ends${quickerFp32(told)}`,
       }
   }
+}
+
+/** What mend says where no set is worth it. */
+function quickerFp32({ cheaper, fp32 }) {
+  return cheaper === 'fp32' ? `; says that FP32 throughout is quicker, ${fp32.latency.toFixed(3)} ms` : ''
 }
 
 /** Every build leaves a plan, since the folder is the method's own. */

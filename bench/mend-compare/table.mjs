@@ -66,6 +66,7 @@ function section(name) {
     'ms as a graph',
     'builds',
     'minutes',
+    'measured',
     '',
   ]
   const limits = Object.entries(tolerances[name] ?? {}).filter(
@@ -78,10 +79,12 @@ function section(name) {
   return [`### ${name}`, `Limits: ${told}.`, table.join('\n'), verdict(name, here)].join('\n\n')
 }
 
-function line({ method, nodes, failed, pass, rmse, absRel, plain, graph, builds, seconds, note, reason }) {
+function line({ method, nodes, failed, pass, rmse, absRel, plain, graph, builds, ...row }) {
+  const { seconds, at, note, reason } = row
   const minutes = seconds === undefined ? '' : (seconds / 60).toFixed(2)
+  const day = at?.slice(0, 10) ?? ''
   if (failed !== undefined)
-    return [method, '', 'nothing to build', '', '', '', '', builds ?? '', minutes, cell(failed)]
+    return [method, '', 'nothing to build', '', '', '', '', builds ?? '', minutes, day, cell(failed)]
   const told = [note, pass ? undefined : reason].filter(Boolean).join('; ')
   const errors = [figure(rmse), figure(absRel)]
   return [
@@ -93,6 +96,7 @@ function line({ method, nodes, failed, pass, rmse, absRel, plain, graph, builds,
     time(graph),
     builds,
     minutes,
+    day,
     cell(told),
   ]
 }
