@@ -6,9 +6,11 @@ import { asDepthMap, type DepthMap, formatShape } from '../depth/depth-map.ts'
 import { readNpy } from '../depth/npy.ts'
 import { encodeImage, readImage } from '../depth/png.ts'
 import { type Precision, precisions } from '../engines/engine.ts'
-import { judge } from '../gate/judge.ts'
+import { type Comparison, judge } from '../gate/judge.ts'
+import { resemblanceOf, resemblanceText } from '../gate/resemblance.ts'
 import { limitNames, toleranceFor } from '../gate/tolerance.ts'
 import type { MapVerdict } from '../gate/verdict.ts'
+import type { Resemblance } from '../metrics/index.ts'
 import { countsText, fail, metricsTable, pass, worstText } from '../report/phrase.ts'
 import { comparisonPicture } from '../report/picture.ts'
 import { type Command, numberOf, parse, toleranceOf } from './command.ts'
@@ -81,7 +83,7 @@ function compareFiles(
     )
 
   const [actual, golden] = readPair(actualPath, goldenPath)
-  const verdict = judge({
+  const comparison: Comparison = {
     output: actualPath,
     kind: 'relative-depth',
     golden,
@@ -89,13 +91,15 @@ function compareFiles(
     tolerance: toleranceFor('relative-depth', values.precision as Precision, tolerance),
     range,
     ...(values.mask !== undefined && { mask: readMask(values.mask, golden.shape) }),
-  })
+  }
+  const verdict = judge(comparison)
   if (verdict.type !== 'map')
     throw new DepthgateError(
       'compare',
       `${actualPath} and ${goldenPath} cannot be compared: ${verdict.reason}`,
     )
-  console.log(values.json ? jsonText(verdict) : text(verdict, actualPath, goldenPath))
+  const mistake = verdict.pass ? undefined : resemblanceOf(comparison)
+  console.log(values.json ? jsonText(verdict, mistake) : text(verdict, mistake, actualPath, goldenPath))
   if (values.picture !== undefined)
     writePicture(
       values.picture,
@@ -140,13 +144,17 @@ function readMask(path: string, shape: readonly number[]): Uint8Array {
   })
 }
 
-function jsonText({ pass, reason, metrics, worst, limits, counts }: MapVerdict): string {
-  return honestJson({ pass, reason, metrics, worst, limits, counts })
+function jsonText(
+  { pass, reason, metrics, worst, limits, counts }: MapVerdict,
+  resemblance: Resemblance | undefined,
+): string {
+  return honestJson({ pass, reason, ...(resemblance && { resemblance }), metrics, worst, limits, counts })
 }
 
-function text(verdict: MapVerdict, actual: string, golden: string): string {
+function text(verdict: MapVerdict, mistake: Resemblance | undefined, actual: string, golden: string): string {
   return [
     `${verdict.pass ? pass() : fail()} ${actual} ${verdict.pass ? 'matches' : 'does not match'} ${golden}: ${verdict.reason}`,
+    ...(mistake ? [`It is ${resemblanceText(mistake)}`] : []),
     '',
     ...metricsTable(verdict),
     '',

@@ -1,15 +1,14 @@
 import { DepthgateError } from '../base/errors.ts'
-import { type DepthMap, packed } from '../depth/depth-map.ts'
 import type { Fusion, Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
-import { readTruth, type Truth } from '../golden/store.ts'
-import { fovErrorDeg, measure } from '../metrics/index.ts'
+import { readTruth } from '../golden/store.ts'
 import type { RoundedFormat } from '../precision/round.ts'
 import { canBeAttributed, decideCause } from './cause.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
-import type { Range } from './define-config.ts'
+import { distance } from './distance.ts'
 import { engineNamed } from './engines.ts'
+import { exportMistake } from './export-mistake.ts'
 import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
 import { type QuantizedRecipe, type ReducedRecipe, type Rest, sumsInFp16, withRest } from './recipe.ts'
@@ -46,6 +45,7 @@ export async function attribute(
 
   const corners: Corner[] = []
   let before = golden
+  let mistake: string | undefined
   for (const { made, ...step } of stepsOf(model, failing, isPlan(settings))) {
     const inference = await cornerOf(model, failing, step, made)
     if (typeof inference === 'string') {
@@ -63,8 +63,10 @@ export async function attribute(
       added: distance(before, actual, range),
     })
     if (actual !== undefined) before = actual
+    // the first corner: FP32 without fusion
+    if (corners.length === 1 && !pass) mistake = await exportMistake(model, inference, told.output)
   }
-  const { cause, reason } = decideCause(corners)
+  const { cause, reason } = decideCause(corners, mistake)
   return { cause, reason, output: told.output, unit: typeof golden === 'number' ? '°' : 'absRel', corners }
 }
 
@@ -161,20 +163,4 @@ function isGiven(model: Model, { precision, engine }: Inference): boolean {
     isPlan(engineNamed(model, engine).settings) ||
     (precision !== 'fp32' && onnxByPrecision(model.config)[precision] !== undefined)
   )
-}
-
-/** Mean relative error of two maps, or degrees between two fields of view; NaN where they cannot be compared. */
-function distance(golden: Truth, actual: Truth | undefined, range: Range | undefined): number {
-  if (actual === undefined || typeof golden !== typeof actual) return Number.NaN
-  if (typeof golden === 'number') return fovErrorDeg(golden, actual as number)
-  const [a, [height = 0, width = 0]] = [actual as DepthMap, golden.shape]
-  if (a.shape[0] !== height || a.shape[1] !== width) return Number.NaN
-  const { metrics, actualNonFinite } = measure({
-    golden: packed(golden),
-    actual: packed(a),
-    width,
-    height,
-    ...range,
-  })
-  return actualNonFinite > 0 ? Number.NaN : metrics.absRel
 }

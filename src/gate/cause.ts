@@ -1,12 +1,15 @@
 import type { Cause, Corner, Verdict } from './verdict.ts'
 
 /** Not where a program decides by itself what it runs, nor where nothing could be compared. */
-export function canBeAttributed({ fingerprint, outputs }: Verdict): boolean {
+export function canBeAttributed({ fingerprint, outputs }: Pick<Verdict, 'fingerprint' | 'outputs'>): boolean {
   return fingerprint?.engine !== 'command' && outputs.every(({ type }) => type !== 'incomparable')
 }
 
-/** Names the cause: the step that first breaks the tolerance, or the steps that only together do. Pure. */
-export function decideCause(all: readonly Corner[]): { cause: Cause; reason: string } {
+/**
+ * Names the cause: the step that first breaks the tolerance, or the steps that only together do. Pure.
+ * @param mistake what the export does otherwise, where that is known
+ */
+export function decideCause(all: readonly Corner[], mistake?: string): { cause: Cause; reason: string } {
   const corners = all.filter(({ problem }) => problem === undefined)
   const made = corners.filter(({ given }) => !given)
   const given = corners.filter(corner => corner.given)
@@ -28,8 +31,7 @@ export function decideCause(all: readonly Corner[]): { cause: Cause; reason: str
   if (exported?.pass === false)
     return {
       cause: 'export',
-      reason:
-        'FP32 without fusion already breaks the tolerance: the ONNX is not the network that made the goldens. Export it again; compare weights and constants',
+      reason: `FP32 without fusion already breaks the tolerance: the ONNX is not the network that made the goldens${mistake ? `; ${mistake}` : '. Export it again; compare weights and constants'}`,
     }
   const lossy =
     quantized?.pass === false || rounded?.pass === false

@@ -119,12 +119,14 @@ export async function requestFor(
 /**
  * Runs a loaded engine on one scene of a model.
  * @param from the engine's name, and the file that errors name
+ * @param input in the place of the golden's
  */
 export async function inferOn(
   model: Model,
   scene: string,
   loaded: Engine,
   from: { engine: string; source: string },
+  input = readInput(model.golden, scene),
 ): Promise<Inference> {
   const { outputs: specs } = model.golden.manifest
   const derived = Object.keys(model.judged).filter(output => specs[output]!.derived)
@@ -137,11 +139,7 @@ export async function inferOn(
   )
   const onnxName = (output: string) => onnxOutput(model.config, output)
   checkOutputs(model, loaded, from.source, wanted.map(onnxName))
-  const { outputs: arrays, milliseconds } = await loaded.run(
-    readInput(model.golden, scene),
-    wanted.map(onnxName),
-    model.config.input,
-  )
+  const { outputs: arrays, milliseconds } = await loaded.run(input, wanted.map(onnxName), model.config.input)
 
   const outputs: Record<string, Truth> = {}
   for (const output of wanted) {

@@ -3,9 +3,11 @@ import type { DepthMap } from '../depth/depth-map.ts'
 import type { Precision } from '../engines/engine.ts'
 import { isFov, primaryOutput } from '../golden/kinds.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
-import type { Model } from './config.ts'
+import { canBeAttributed } from './cause.ts'
+import { type Model, onnxByPrecision } from './config.ts'
 import type { Inference } from './infer.ts'
 import { type Comparison, judge } from './judge.ts'
+import { resemblanceOf, resemblanceText } from './resemblance.ts'
 import { type Tolerance, toleranceFor } from './tolerance.ts'
 import type { OutputVerdict, Verdict } from './verdict.ts'
 
@@ -36,6 +38,9 @@ export function judgeInference(model: Model, inference: Judgeable, options: Judg
   )
   const outputs = comparisons.map(judge)
   const { scene, precision, engine, fingerprint, notes, attribution } = inference
+  // of what has corners to run attribution tells more
+  const alone = !canBeAttributed({ fingerprint, outputs }) || onnxByPrecision(model.config).fp32 === undefined
+  const mistakes = alone ? mistakeNotes(comparisons, outputs) : []
   return {
     comparisons,
     verdict: {
@@ -46,7 +51,7 @@ export function judgeInference(model: Model, inference: Judgeable, options: Judg
       engine,
       fingerprint,
       // a verdict that is judged again brings its notes along
-      notes: [...new Set([...notes, ...coverageNotes(outputs)])],
+      notes: [...new Set([...notes, ...coverageNotes(outputs), ...mistakes])],
       ...(attribution && { attribution }),
     },
   }
@@ -79,7 +84,13 @@ export function judgeMapAlone(
   const outputs = comparisons.map(judge)
   return {
     comparisons,
-    verdict: { ...sum(outputs), model: model.name, scene, precision, notes: coverageNotes(outputs) },
+    verdict: {
+      ...sum(outputs),
+      model: model.name,
+      scene,
+      precision,
+      notes: [...coverageNotes(outputs), ...mistakeNotes(comparisons, outputs)],
+    },
   }
 }
 
@@ -117,6 +128,14 @@ function coverageNotes(outputs: readonly OutputVerdict[]): string[] {
         ]
       : [],
   )
+}
+
+/** What maps of unknown origin are, where they fail for a mistake that can be recognised. */
+function mistakeNotes(comparisons: readonly Comparison[], outputs: readonly OutputVerdict[]): string[] {
+  return comparisons.flatMap((comparison, i) => {
+    const found = outputs[i]!.pass ? undefined : resemblanceOf(comparison)
+    return found ? [`${comparison.output} is ${resemblanceText(found)}`] : []
+  })
 }
 
 function sum(outputs: OutputVerdict[]): Pick<Verdict, 'pass' | 'reason' | 'outputs'> {

@@ -54,6 +54,11 @@ describe.concurrent('depthgate compare', () => {
     const { code, stdout } = await compare('twice.npy', 'golden.npy')
     expect(code).toBe(1)
     expect(stdout).toContain('scale 2 is further from 1 than 0.001')
+    expect(stdout).toContain(
+      '\nIt is the golden times 2: divided by that, absRel is 0 instead of 1. Look for a unit',
+    )
+    const { resemblance } = JSON.parse((await compare('twice.npy', 'golden.npy', '--json')).stdout)
+    expect(resemblance).toEqual({ type: 'scaled', factor: 2, absRel: 0, before: 1 })
   })
 
   test('--json has pass, every metric and the worst pixel', async () => {

@@ -102,6 +102,19 @@ describe('a command', () => {
     await expect(project(command, body, more).run()).rejects.toThrow(message)
   })
 
+  test('that gives something recognisable instead is told what it is', async () => {
+    const golden = `fs.copyFileSync(${JSON.stringify(join(repo, 'fixtures/tiny/golden/tiny/waves/inverse_depth.npy'))}, depth)`
+    const map = `const map = fs.readFileSync(${JSON.stringify(join(repo, 'fixtures/tiny/golden/tiny/waves/inverse_depth.npy'))})
+for (let at = map.length - 4 * 24 * 32; at < map.length; at += 4) map.writeFloatLE(1000 * map.readFloatLE(at), at)
+fs.writeFileSync(depth, map)`
+    const { model, run } = project(named, app(60).replace(golden, map), { raw })
+    const { verdict } = judgeInference(model, await run())
+    expect(verdict.pass).toBe(false)
+    expect(verdict.notes).toContainEqual(
+      expect.stringMatching(/^inverse_depth is the golden times 1000: divided/),
+    )
+  })
+
   test('is started and told by its path as the config has it, from its own folder', async () => {
     const { folder, run } = project(['./bin/app', ...named.slice(2)], '', { cwd: 'sub' })
     mkdirSync(join(folder, 'sub/bin'), { recursive: true })

@@ -91,6 +91,16 @@ describe('what infer() returns', () => {
 })
 
 describe('a plain array', () => {
+  test('says what it is of the golden, where that is seen', () => {
+    const upsideDown = golden('waves').step(-1, 1)
+    expect(messageOf(() => expect(upsideDown).toMatchGolden('tiny/waves'))).toMatch(
+      /depth is the golden upside down: turned back, absRel is 0 instead of/,
+    )
+    expect(messageOf(() => expect(scaled(golden('waves'), 1.02)).toMatchGolden('tiny/waves'))).toContain(
+      'depth is the golden times 1.02',
+    )
+  })
+
   test('is judged by the name of its golden, in any common form', () => {
     const map = golden('waves')
     expect(map).toMatchGolden('tiny/waves')
