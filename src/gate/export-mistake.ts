@@ -4,15 +4,15 @@ import type { FloatArray } from '../depth/depth-map.ts'
 import { withEngine } from '../engines/pool.ts'
 import type { Preprocessing } from '../golden/manifest.ts'
 import { readInput, readTruth, type Truth } from '../golden/store.ts'
-import { resemblance } from '../metrics/index.ts'
+import { explains, resemblance, sampledAbsRel } from '../metrics/index.ts'
 import type { Model } from './config.ts'
-import { distance, pairOf } from './distance.ts'
+import { pairOf } from './distance.ts'
 import { figure } from './figure.ts'
 import { type Inference, inferOn, requestFor } from './infer.ts'
 import { resemblanceText } from './resemblance.ts'
 
-/** What may remain of the mean relative error, or of 1 where that is more, where a mistake is told. */
-const explained = 0.1
+/** Other scenes that a map is looked for among. */
+const mostScenes = 100
 /** Milliseconds that trying other inputs may take, as far as the run that failed tells. */
 const patience = 20_000
 
@@ -35,12 +35,15 @@ export async function exportMistake(
   const found = resemblance(pair)
   if (found) return `its map is ${resemblanceText(found)}`
 
-  const before = distance(golden, actual, range)
-  const explains = (absRel: number) => absRel <= explained * Math.min(1, before)
+  const apart = (truth: Truth, map: Truth | undefined) => {
+    const other = pairOf(truth, map, range)
+    return other ? sampledAbsRel(other) : Number.NaN
+  }
+  const before = apart(golden, actual)
   const instead = (absRel: number) => `absRel is ${figure(absRel)} instead of ${figure(before)}`
-  for (const scene of Object.keys(model.golden.manifest.scenes)) {
-    const absRel = distance(readTruth(model.golden, scene, output), actual, range)
-    if (explains(absRel))
+  for (const scene of Object.keys(model.golden.manifest.scenes).slice(0, mostScenes)) {
+    const absRel = apart(readTruth(model.golden, scene, output), actual)
+    if (explains(absRel, before))
       return `its map is the golden of the scene ${scene}: to that ${instead(absRel)}. Look for scenes that were mixed up`
   }
   if (exported.milliseconds * 4 > patience) return undefined
@@ -48,8 +51,8 @@ export async function exportMistake(
     readInput(model.golden, exported.scene),
     model.golden.manifest.input,
   )) {
-    const absRel = distance(golden, await fed(model, exported, output, input), range)
-    if (explains(absRel))
+    const absRel = apart(golden, await fed(model, exported, output, input))
+    if (explains(absRel, before))
       return `fed with ${words} it gives the golden: ${instead(absRel)}. The golden's input is another: look at what prepares the picture, in the export and at capture`
   }
   return undefined

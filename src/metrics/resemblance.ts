@@ -56,21 +56,31 @@ type Undone = (points: Points) => Float64Array
  */
 export function resemblance(pair: Pair): Resemblance | undefined {
   checkPair(pair)
-  const all = pointsOf(pair, 1)
-  const count = all.golden.length
-  const some = count > enough ? pointsOf(pair, Math.ceil(Math.sqrt(count / enough))) : all
-  const here = (points: Points) => pick(pair, points, (x, y) => y * pair.width + x)
+  const [all, some] = [pointsOf(pair, 1), sample(pair)]
+  const here = (points: Points) => inPlace(pair, points)
   const before = meanError(here(some), some)
   if (!(before > 0)) return undefined
 
   const found = candidates(pair, some, here)
     .map(({ undone, ...candidate }) => ({ ...candidate, undone, absRel: meanError(undone(some), some) }))
-    .filter(({ absRel }) => absRel <= explained * Math.min(1, before))
+    .filter(({ absRel }) => explains(absRel, before))
   const least = Math.max(rounding, Math.min(...found.map(({ absRel }) => absRel)))
   const told = found.find(({ absRel }) => clearly * absRel <= least)
   return (
     told && { ...told.mistake, absRel: meanError(told.undone(all), all), before: meanError(here(all), all) }
   )
+}
+
+/** Whether an absRel instead of another one is a mistake undone, and no chance. */
+export function explains(absRel: number, before: number): boolean {
+  return absRel <= explained * Math.min(1, before)
+}
+
+/** absRel of some 16 thousand of the pixels that are compared: for many maps of which few matter. NaN as `resemblance` has none. */
+export function sampledAbsRel(pair: Pair): number {
+  checkPair(pair)
+  const points = sample(pair)
+  return meanError(inPlace(pair, points), points)
 }
 
 /** Simpler ones first. */
@@ -98,6 +108,14 @@ function candidates(pair: Pair, points: Points, here: Undone): { mistake: Mistak
     { mistake: { type: 'linear', factor, offset }, undone: map(value => (value - offset) / factor) },
     { mistake: { type: 'moved', right, down }, undone: all => moved(pair, all, right, down) },
   ]
+}
+
+function sample(pair: Pair): Points {
+  return pointsOf(pair, Math.max(1, Math.floor(Math.sqrt((pair.width * pair.height) / enough))))
+}
+
+function inPlace(pair: Pair, points: Points): Float64Array {
+  return pick(pair, points, (x, y) => y * pair.width + x)
 }
 
 /** Every pixel that is compared of each `step`-th row and column. */
