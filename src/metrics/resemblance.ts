@@ -56,7 +56,7 @@ type Undone = (points: Points) => Float64Array
  */
 export function resemblance(pair: Pair): Resemblance | undefined {
   checkPair(pair)
-  const [all, some] = [pointsOf(pair, 1), sample(pair)]
+  const some = sample(pair)
   const here = (points: Points) => inPlace(pair, points)
   const before = meanError(here(some), some)
   if (!(before > 0)) return undefined
@@ -66,9 +66,9 @@ export function resemblance(pair: Pair): Resemblance | undefined {
     .filter(({ absRel }) => explains(absRel, before))
   const least = Math.max(rounding, Math.min(...found.map(({ absRel }) => absRel)))
   const told = found.find(({ absRel }) => clearly * absRel <= least)
-  return (
-    told && { ...told.mistake, absRel: meanError(told.undone(all), all), before: meanError(here(all), all) }
-  )
+  if (!told) return undefined
+  const all = pointsOf(pair, 1)
+  return { ...told.mistake, absRel: meanError(told.undone(all), all), before: meanError(here(all), all) }
 }
 
 /** Whether an absRel instead of another one is a mistake undone, and no chance. */
