@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type BuildJob, buildFault } from '../../../src/engines/tensorrt/build.ts'
 import { summarise } from '../../../src/engines/tensorrt/layers.ts'
-import { planKey, usesTf32, withTimings } from '../../../src/engines/tensorrt/plan.ts'
+import { planFor, planKey, usesTf32, withTimings } from '../../../src/engines/tensorrt/plan.ts'
 import { loadFault } from '../../../src/engines/tensorrt/session.ts'
 import { type Host, obstacle } from '../../../src/engines/tensorrt/workers.ts'
 
@@ -54,6 +54,15 @@ test('TF32 is never on in fp32, and in reduced precisions where it is allowed', 
     (['fp32', 'tf32', 'fp16', 'bf16', 'int8', 'fp8'] as const).filter(each => usesTf32(each, settings))
   expect(among({})).toEqual(['tf32'])
   expect(among({ allowTf32: true })).toEqual(['tf32', 'fp16', 'bf16', 'int8', 'fp8'])
+})
+
+test('a plan that could not be kept is not built', async () => {
+  const request = { onnx: 'm.onnx', emulated: false, precision: 'fp16', fusion: 'on' } as const
+  // below a regular file, where not even root may write
+  const cache = `${import.meta.filename}/cache`
+  await expect(
+    planFor({ ...request, engine: { engine: 'tensorrt' }, cache, root: '/' }, 'a', host),
+  ).rejects.toThrow(/cache\/plans: cannot be written: .* is no folder\. .* DEPTHGATE_CACHE/)
 })
 
 describe('what the inspector tells', () => {
