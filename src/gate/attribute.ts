@@ -5,7 +5,7 @@ import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
 import { fovErrorDeg, measure } from '../metrics/index.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { canBeAttributed, decideCause } from './cause.ts'
+import { canBeAttributed, decideCause, nodesHint } from './cause.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import type { Range } from './define-config.ts'
@@ -65,7 +65,18 @@ export async function attribute(
     if (actual !== undefined) before = actual
   }
   const { cause, reason } = decideCause(corners)
-  return { cause, reason, output: told.output, unit: typeof golden === 'number' ? '°' : 'absRel', corners }
+  const [first] = model.engines.keys()
+  const hint = nodesHint(cause, corners, {
+    ...{ model: model.name, scene: failing.scene },
+    ...(failing.engine !== first && { engine: failing.engine }),
+  })
+  return {
+    cause,
+    reason: `${reason}${hint}`,
+    output: told.output,
+    unit: typeof golden === 'number' ? '°' : 'absRel',
+    corners,
+  }
 }
 
 /** Whether TensorRT is given more than a strongly typed ONNX: a plan, or the choice of types. */
