@@ -13,8 +13,9 @@ import {
 import { hostname } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { create } from '@bufbuild/protobuf'
+import { checkCache } from '../base/cache.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
-import { folderFault, makeFolder } from '../base/files.ts'
+import { makeFolder } from '../base/files.ts'
 import { isRunning } from '../base/processes.ts'
 import { goesWithProcess } from '../base/temporary.ts'
 import { externalFile, placeOutside, type Range, stampOf } from '../onnx/external.ts'
@@ -49,12 +50,7 @@ export class TrialStore {
 
   /** @param parent of all such folders */
   constructor(parent: string) {
-    const fault = folderFault(parent)
-    if (fault !== undefined)
-      throw new DepthgateError(
-        'write',
-        `${parent}: cannot be written: ${fault}. Networks that are tried, and what they came to, are kept there: make it writable, or work on a copy of the project`,
-      )
+    checkCache(parent)
     sweep(parent)
     this.#folder = join(parent, `trial-${process.pid}-${folders.length}-${hostname()}`)
     folders.push(this.#folder)

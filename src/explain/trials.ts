@@ -195,9 +195,5 @@ export function ledgerFile(
     scenes,
     sha256File(join(model.golden.folder, 'manifest.json')),
   ])
-  return join(
-    model.root,
-    '.depthgate/mend',
-    `${model.name}-${precision}-${kind}${sha256(key).slice(0, 16)}.jsonl`,
-  )
+  return join(model.cache, 'mend', `${model.name}-${precision}-${kind}${sha256(key).slice(0, 16)}.jsonl`)
 }

@@ -39,7 +39,7 @@ export interface Variants {
 /** Everything that is made of a model for a precision, on top of a recipe. */
 export function variantsOf(question: Question, base: Recipe): Variants {
   const { model, onnx, precision } = question
-  const store = new TrialStore(join(model.root, '.depthgate/mend'))
+  const store = new TrialStore(join(model.cache, 'mend'))
   const made = isQuantized(precision)
     ? quantizedVariants(question, precision, base)
     : reducedVariants(question, precision, base as ReducedRecipe, store.round)

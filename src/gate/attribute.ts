@@ -3,7 +3,7 @@ import type { Fusion, Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth } from '../golden/store.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { canBeAttributed, decideCause } from './cause.ts'
+import { canBeAttributed, decideCause, nodesHint } from './cause.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { distance } from './distance.ts'
@@ -67,7 +67,18 @@ export async function attribute(
     if (corners.length === 1 && !pass) mistake = await exportMistake(model, inference, told.output)
   }
   const { cause, reason } = decideCause(corners, mistake)
-  return { cause, reason, output: told.output, unit: typeof golden === 'number' ? '°' : 'absRel', corners }
+  const [first] = model.engines.keys()
+  const hint = nodesHint(cause, corners, {
+    ...{ model: model.name, scene: failing.scene },
+    ...(failing.engine !== first && { engine: failing.engine }),
+  })
+  return {
+    cause,
+    reason: `${reason}${hint}`,
+    output: told.output,
+    unit: typeof golden === 'number' ? '°' : 'absRel',
+    corners,
+  }
 }
 
 /** Whether TensorRT is given more than a strongly typed ONNX: a plan, or the choice of types. */

@@ -87,10 +87,35 @@ export function decideCause(all: readonly Corner[], mistake?: string): { cause: 
   }
 }
 
+/** The commands that find the nodes behind a number format; '' where there are none to tell. Pure. */
+export function nodesHint(
+  cause: Cause,
+  corners: readonly Corner[],
+  { model, scene, engine }: { model: string; scene: string; engine?: string },
+): string {
+  const guilty = corners.find(
+    ({ precision, problem, pass }) => precision !== 'fp32' && problem === undefined && !pass,
+  )
+  // both start from what depthgate makes, and make no tf32
+  if (
+    cause !== 'number format' ||
+    !guilty ||
+    guilty.precision === 'tf32' ||
+    corners.some(({ given }) => given)
+  )
+    return ''
+  const { precision, rest, error } = guilty
+  // explain looks at tensors of quantised networks with their rest in FP32
+  const looked = rest === undefined || rest === 'fp32' ? precision : rest
+  const on = engine === undefined ? '' : ` --engine ${engine}`
+  const where = Number.isNaN(error) ? 'What comes out is not finite; where that begins' : 'Which nodes it is'
+  return `. ${where}: npx depthgate explain ${model} --precision ${looked} --scene ${scene}${on}; which to keep FP32: npx depthgate mend ${model} --precision ${precision}${on}`
+}
+
 /** Which of two formats it is: that of the quantised products, or that of the rest. */
 function restReason({ precision, pass }: Corner, rounded: Corner | undefined): string {
   if (!pass)
-    return `FP32 keeps the tolerance; ${precision} breaks it while its rest is FP32: it is what is quantised. Find nodes to \`keep\` with depthgate mend`
+    return `FP32 keeps the tolerance; ${precision} breaks it while its rest is FP32: it is what is quantised`
   return `${precision} keeps the tolerance while its rest is FP32; with the rest rounded to ${rounded!.rest} it breaks it. Give nodes to \`keepFp32\`, or choose another \`rest\``
 }
 

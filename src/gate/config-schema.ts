@@ -50,6 +50,7 @@ export const configSchema = {
   properties: {
     $schema: { type: 'string', format: 'uri-reference' },
     failures: text,
+    cache: text,
     engines: {
       type: 'object',
       propertyNames: { type: 'string', pattern: `^${segment}$` },

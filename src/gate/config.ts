@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createJiti } from 'jiti'
+import { cacheFolder } from '../base/cache.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
 import { didYouMean } from '../base/names.ts'
@@ -27,6 +28,8 @@ export const configFileNames = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json'].map(
 export interface LoadedConfig {
   readonly file: string
   readonly root: string
+  /** Where what can be made anew is kept. */
+  readonly cache: string
   readonly config: Config
 }
 
@@ -42,6 +45,8 @@ export interface Model {
   /** Where this model is declared; errors name it. */
   readonly file: string
   readonly root: string
+  /** Where variants, plans and what was tried are kept. */
+  readonly cache: string
 }
 
 const loaded = new Map<string, LoadedConfig>()
@@ -55,11 +60,9 @@ export function loadConfig(file: string | undefined = process.env.DEPTHGATE_CONF
   const path = file === undefined ? findConfig(process.cwd()) : resolve(file)
   let config = loaded.get(path)
   if (!config) {
-    config = {
-      file: path,
-      root: dirname(path),
-      config: validated<Config>(configSchema, evaluate(path), path, 'config'),
-    }
+    const root = dirname(path)
+    const own = validated<Config>(configSchema, evaluate(path), path, 'config')
+    config = { file: path, root, cache: cacheFolder(root, own.cache), config: own }
     refuseEmptyRanges(config)
     loaded.set(path, config)
   }
@@ -128,7 +131,7 @@ export function goldenFolder(root: string, name: string, { golden }: ModelConfig
 const models = new Map<string, Model>()
 
 /** A model by its name, its goldens opened once a process. */
-export function findModel({ file, root, config }: LoadedConfig, name: string): Model {
+export function findModel({ file, root, cache, config }: LoadedConfig, name: string): Model {
   const key = `${file}\n${name}`
   let model = models.get(key)
   if (!model) {
@@ -159,7 +162,7 @@ export function findModel({ file, root, config }: LoadedConfig, name: string): M
           'config',
           `${file}: model ${name} sets a budget for the engine ${JSON.stringify(engine)}, which it is not run on${didYouMean(engine, [...engines.keys()])}`,
         )
-    model = { name, config: found, golden, judged, engines, file, root }
+    model = { name, config: found, golden, judged, engines, file, root, cache }
     models.set(key, model)
   }
   return model

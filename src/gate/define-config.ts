@@ -80,6 +80,8 @@ export interface Config {
   engines?: { [name: string]: EngineSettings }
   /** Where pictures of failures go; by default `.depthgate/failures`. */
   failures?: string
+  /** Where variants, plans and what `depthgate mend` tried are kept; by default `.depthgate`. DEPTHGATE_CACHE wins over it. */
+  cache?: string
   baseline?: BaselineConfig
 }
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { checkChoice, checkKeys } from '../base/options.ts'
 import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
@@ -106,7 +105,7 @@ export async function requestFor(
     precision,
     fusion: options.fusion ?? model.config.fusion ?? 'on',
     engine: settings,
-    cache: join(model.root, '.depthgate'),
+    cache: model.cache,
     root: model.root,
     // a plan is built for one shape; other engines take it from the tensor that they are given
     ...(settings.engine === 'tensorrt' && { shape: readInput(model.golden, options.scene).shape }),

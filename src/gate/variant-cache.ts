@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkCache } from '../base/cache.ts'
 import { sha256, writeWhole } from '../base/files.ts'
 import { version } from '../base/version.ts'
 import type { ModelProto } from '../onnx/gen/onnx_pb.ts'
@@ -32,6 +33,7 @@ export async function cachedModel<Facts>(entry: Entry<Facts>): Promise<{ path: s
   const path = join(folder, `${name}-${sha256([version, edition, ...key].join('\n')).slice(0, 32)}.onnx`)
   const found = sealed<Facts>(path)
   if (found) return { path, facts: found.facts }
+  checkCache(folder)
   const { model, facts } = await make()
   writeModel(path, model, { from: source })
   writeWhole(`${path}.json`, `${JSON.stringify({ sha256: hashOnnx(path), facts })}\n`)

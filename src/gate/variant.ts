@@ -26,7 +26,7 @@ export interface Variant {
 /**
  * The ONNX that holds a precision: the config's own, or one that depthgate makes from the FP32 model by the precision's
  * recipe: strongly typed for an engine that computes in it, emulated for the CPU. What is made is kept in
- * `.depthgate/variants`, which may be deleted at any time; a damaged entry is made anew.
+ * `variants` of the cache, which may be deleted at any time; a damaged entry is made anew.
  * @param made where it is given, no ONNX of the config is taken but the FP32 one
  */
 export async function variantFor(
@@ -76,7 +76,7 @@ async function reducedVariant(
   recipe: ReducedRecipe,
 ): Promise<Variant> {
   const { path, facts } = await once({
-    folder: join(model.root, folder),
+    folder: join(model.cache, 'variants'),
     name: arithmetic === 'emulated' ? `${format}-emulated` : format,
     key: [format, arithmetic, recipeText(recipe), hashOnnx(onnx)],
     source: onnx,
@@ -96,7 +96,7 @@ async function quantizedVariant(
   const { rest = 'fp32' } = recipe
   const emulated = rest !== 'fp32' && arithmetic === 'emulated'
   const { path, facts } = await once({
-    folder: join(model.root, folder),
+    folder: join(model.cache, 'variants'),
     name: [format, ...(rest === 'fp32' ? [] : [rest]), ...(emulated ? ['emulated'] : [])].join('-'),
     key: [...quantizeKey(model, format, recipe), ...(emulated ? [arithmetic] : []), hashOnnx(onnx)],
     source: onnx,
@@ -126,7 +126,6 @@ async function quantizedVariant(
   }
 }
 
-const folder = '.depthgate/variants'
 const making = new Map<string, Promise<unknown>>()
 
 /** Made once where several scenes ask for it together. */

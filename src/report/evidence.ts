@@ -24,7 +24,8 @@ export function writeEvidence(
 ): Record<string, Evidence> {
   const { engine, fingerprint, precision } = verdict
   const variant = fingerprint ? `${precision}-${engine}-fusion-${fingerprint.fusion}` : `${precision}-array`
-  const folder = join(root, config.failures ?? '.depthgate/failures', verdict.model, verdict.scene, variant)
+  const failures = resolve(root, config.failures ?? '.depthgate/failures')
+  const folder = join(failures, verdict.model, verdict.scene, variant)
   const evidence: Record<string, Evidence> = {}
   for (const output of verdict.outputs) {
     if (output.pass || output.type !== 'map') continue

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -127,8 +127,32 @@ describe.concurrent('a folder that cannot be written', () => {
     const { code, stdout, stderr } = await depthgate([verb, 'tiny'], folder)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(
-      /^depthgate: \.depthgate\/mend: cannot be written: \.depthgate is no folder\. Networks .*: make it writable.*\n$/,
+      /^depthgate: \.depthgate\/mend: cannot be written: \.depthgate is no folder\. What .*: make it writable, or name another folder, by `cache` in the config or by DEPTHGATE_CACHE in the environment\n$/,
     )
+  })
+
+  test('is named by a gate that makes a variant, and another one takes its place', async () => {
+    const folder = tinyProject({ precisions: ['fp16'] })
+    writeFileSync(join(folder, '.depthgate'), '')
+    const gate = (env: NodeJS.ProcessEnv = {}) =>
+      depthgate(['gate', '--no-save', '--report', 'none'], folder, env)
+    const refused = await gate()
+    expect(refused.code).toBe(2)
+    expect(refused.stdout).toMatch(
+      /^\.depthgate\/variants: cannot be written: .*`cache` in the config or by DEPTHGATE_CACHE in/m,
+    )
+    const config = JSON.parse(readFileSync(join(folder, 'depthgate.config.json'), 'utf8'))
+    writeConfig(folder, { ...config, cache: 'of/config' })
+    expect(await gate()).toMatchObject({ code: 0 })
+    const made = readdirSync(join(folder, 'of/config/variants'))
+    expect(made).toHaveLength(2)
+
+    writeConfig(folder, { ...config, cache: '.depthgate' })
+    expect(await gate({ DEPTHGATE_CACHE: 'of/environment' })).toMatchObject({ code: 0 })
+    expect(readdirSync(join(folder, 'of/environment/variants'))).toEqual(made)
+    const mended = await depthgate(['mend', 'tiny'], folder, { DEPTHGATE_CACHE: 'of/environment' })
+    expect(mended).toMatchObject({ code: 0, stderr: '' })
+    expect(readdirSync(join(folder, 'of/environment/mend'))).toHaveLength(1)
   })
 
   test('is a note of a gate, unless --save names it', async () => {

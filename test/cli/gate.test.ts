@@ -1,4 +1,13 @@
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { appliesTo, limitNames } from '../../src/gate/tolerance.ts'
@@ -194,6 +203,13 @@ describe.concurrent('depthgate gate', () => {
     const { code, stdout } = await depthgate(['gate'], folder)
     expect(stdout).toMatch(/no picture: +.*blocked\/below.* cannot be written[\s\S]*0 passed, 2 failed/)
     expect(code).toBe(1)
+  })
+
+  test('pictures go to any folder that the config names', async () => {
+    const [folder, elsewhere] = [tinyProject({}, 'poisoned.onnx'), temporaryFolder()]
+    writeConfig(folder, { failures: elsewhere, models: { tiny: { onnx: 'models/tiny.onnx' } } })
+    await depthgate(['gate', '--no-save', '--report', 'none'], folder)
+    expect(readdirSync(join(elsewhere, 'tiny'))).toEqual(['gradient', 'waves'])
   })
 
   test('with --json, an error is JSON too', async () => {

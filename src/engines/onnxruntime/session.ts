@@ -13,7 +13,7 @@ import type { Engine, EngineRequest, EngineRun, Fingerprint, Port } from '../eng
 import { checkFetch, feedPort } from '../ports.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
 import { type RawTiming, type TimingRequest, wallTiming } from '../timing.ts'
-import { loadMessage } from './library.ts'
+import { missingLibrary } from './library.ts'
 import ort from './ort.ts'
 import { checkPlacement } from './placement.ts'
 import {
@@ -39,6 +39,9 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
+  const onGpu = provider !== 'cpu'
+  const missing = onGpu ? missingLibrary(provider) : undefined
+  if (missing !== undefined) throw faultOf(onnx, providerFault(provider, missing))
   try {
     checkArithmetic(request)
   } catch (thrown) {
@@ -47,7 +50,6 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     if (problem) throw faultOf(onnx, problem)
     throw thrown
   }
-  const onGpu = provider !== 'cpu'
   const fingerprint: Fingerprint = {
     onnx: hashOnnx(onnx),
     precision,
@@ -137,7 +139,7 @@ function loadFault(onnx: string, provider: string, cause: unknown): DepthgateErr
       `${onnx}: ONNX Runtime cannot load it: ${messageOf(cause)}. Is the file whole, and exported for this runtime? Check it with Python's onnx.checker`,
       { cause },
     )
-  return faultOf(onnx, providerFault(provider, loadMessage(provider, cause)), cause)
+  return faultOf(onnx, providerFault(provider, messageOf(cause)), cause)
 }
 
 function faultOf(onnx: string, { code, reason, fix }: ProviderFault, cause?: unknown): DepthgateError {

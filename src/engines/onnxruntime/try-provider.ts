@@ -1,16 +1,20 @@
 import { create } from '@bufbuild/protobuf'
+import { messageOf } from '../../base/errors.ts'
 import { ModelProtoSchema, TensorProto_DataType } from '../../onnx/gen/onnx_pb.ts'
 import { encodeModel } from '../../onnx/model.ts'
 import type { Availability } from '../availability.ts'
 import { cpuName } from '../cpu.ts'
 import { gpuFacts } from '../gpu.ts'
 import { type OnnxRuntimeSettings, providerOf } from '../settings.ts'
-import { loadMessage } from './library.ts'
+import { missingLibrary } from './library.ts'
 import ort from './ort.ts'
 import { type ProviderFault, providerFault, providerOptions } from './provider.ts'
 
 /** Why the provider cannot work on this machine: a session of it for a network of one addition is made and run. */
 export async function providerProblem(settings: OnnxRuntimeSettings): Promise<ProviderFault | undefined> {
+  const provider = providerOf(settings)
+  const missing = provider === 'cpu' ? undefined : missingLibrary(provider)
+  if (missing !== undefined) return providerFault(provider, missing)
   try {
     const session = await ort.InferenceSession.create(
       addition(),
@@ -20,8 +24,7 @@ export async function providerProblem(settings: OnnxRuntimeSettings): Promise<Pr
     await session.release()
     return undefined
   } catch (cause) {
-    const provider = providerOf(settings)
-    return providerFault(provider, loadMessage(provider, cause))
+    return providerFault(provider, messageOf(cause))
   }
 }
 

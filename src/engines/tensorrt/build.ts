@@ -83,8 +83,7 @@ export async function buildPlan(
     if (answer.type !== 'result') {
       tell('failed', { phase: '', step: 0, steps: 0 })
       rmSync(plan, { force: true })
-      const fault = buildFault(job, seconds, answer)
-      throw lacksKernel(answer) ? new Unbuildable(fault) : new DepthgateError('tensorrt', fault)
+      throw buildFault(job, seconds, answer)
     }
     well = true
     const layersJson = readFileSync(inspection, 'utf8')
@@ -113,17 +112,39 @@ function calibrationArrays(calibration: Calibration | undefined): WireArray[] {
   })
 }
 
+/** A kernel that TensorRT lacks: what for, and whether that is quantised, as far as its words tell. */
+interface MissingKernel {
+  node?: string
+  quantized?: boolean
+  /** It lacks one for what it compiles as one, from the first to the last. */
+  group?: [first: string, last: string]
+}
+
 /**
- * TensorRT has no kernel of the format for some operators, such as BF16 for Resize and ConvTranspose in 10.6. Beside
- * quantised products, `keep` leaves one to the rest, and `keepFp32` takes a node out of that.
+ * What TensorRT's words tell of a kernel that it lacks in the precisions of the network, such as BF16 for Resize and
+ * ConvTranspose in 10.6; undefined where they tell of something else.
  */
-function withoutKernel(words: string, precision: string): string {
+function missingKernel(words: string): MissingKernel | undefined {
   const [, first, last] = /implementation for node \{ForeignNode\[(.+?)\.\.\.(.+?)\]\}/.exec(words) ?? []
-  if (first !== undefined)
-    return `\nTensorRT has no kernel for what it compiles as one, from ${first} to ${last}: another recipe for a node between them, or another \`optimizationLevel\`, may build`
-  const found = nodeWithoutKernel(words)
-  if (!found) return ''
-  const { node, quantized } = found
+  if (first !== undefined) return { group: [first, last!] }
+  const [, layer] = /No supported formats for ([^,\s]+(?: \+ [^,\s]+)*)/.exec(words) ?? []
+  if (layer !== undefined) {
+    // a layer is what TensorRT fused: here a quantised weight, or a node that quantises, and the node that reads it
+    const parts = layer.split(' + ')
+    const isMade = (part: string) => part.startsWith('depthgate-') || /\/(int8|fp8)$/.test(part)
+    const node = parts.find(part => !isMade(part))
+    return node === undefined ? {} : { node, quantized: parts.some(isMade) }
+  }
+  // within a group that it compiles as one, it names the operation by a word of its own
+  if (/Could not infer output types for operation: \d+: deconv:/.test(words)) return { node: 'ConvTranspose' }
+  return /Could not find any implementation|No supported formats/.test(words) ? {} : undefined
+}
+
+/** What to change where a kernel is missing. Beside quantised products, `keep` leaves a node to the rest, and `keepFp32` takes it out of that. */
+function kernelHint({ node, quantized, group }: MissingKernel, precision: string): string {
+  if (group)
+    return `\nTensorRT has no kernel for what it compiles as one, from ${group[0]} to ${group[1]}: another recipe for a node between them, or another \`optimizationLevel\`, may build`
+  if (node === undefined) return ''
   const isReduced = precision === 'fp16' || precision === 'bf16'
   const [way, key] = quantized
     ? ['Leave it to the rest', 'keep']
@@ -131,32 +152,21 @@ function withoutKernel(words: string, precision: string): string {
   return `\n${way}: recipes: { ${precision}: { ${key}: ['${node}'] } }, or its operator for all such nodes`
 }
 
-function nodeWithoutKernel(words: string): { node: string; quantized: boolean } | undefined {
-  const [, layer] = /No supported formats for ([^,\s]+(?: \+ [^,\s]+)*)/.exec(words) ?? []
-  if (layer !== undefined) {
-    // a layer is what TensorRT fused: here a quantised weight, or a node that quantises, and the node that reads it
-    const parts = layer.split(' + ')
-    const isMade = (part: string) => part.startsWith('depthgate-') || /\/(int8|fp8)$/.test(part)
-    const node = parts.find(part => !isMade(part))
-    return node === undefined ? undefined : { node, quantized: parts.some(isMade) }
-  }
-  // within a group that it compiles as one, it names the operation by a word of its own
-  return /Could not infer output types for operation: \d+: deconv:/.test(words)
-    ? { node: 'ConvTranspose', quantized: false }
-    : undefined
-}
-
-/** Whether it is the precisions of the network that TensorRT cannot build. */
-function lacksKernel(answer: Exclude<Answer, { type: 'result' }>): boolean {
-  return (
-    answer.type === 'refused' &&
-    answer.kind === 'build' &&
-    /Could not find any implementation|No supported formats/.test(answer.message)
-  )
-}
-
-/** Why a build failed, in TensorRT's own words, and the way out. Pure. */
+/** Why a build failed, in TensorRT's own words, and the way out: an `Unbuildable` where it lacks a kernel. Pure. */
 export function buildFault(
+  job: BuildJob,
+  seconds: number,
+  answer: Exclude<Answer, { type: 'result' }>,
+): DepthgateError {
+  const missing =
+    answer.type === 'refused' && answer.kind === 'build' ? missingKernel(answer.message) : undefined
+  const words = faultWords(job, seconds, answer)
+  return missing
+    ? new Unbuildable(`${words}${kernelHint(missing, job.precision)}`)
+    : new DepthgateError('tensorrt', words)
+}
+
+function faultWords(
   { onnx, precision }: BuildJob,
   seconds: number,
   answer: Exclude<Answer, { type: 'result' }>,
@@ -173,7 +183,7 @@ export function buildFault(
     case 'memory':
       return `${head}: it ran out of memory:\n${message}\nFree the GPU, or lower \`workspaceMiB\` of the engine`
     case 'build':
-      return `${head}:\n${message}${withoutKernel(message, precision)}`
+      return `${head}:\n${message}`
     case 'fault':
       return `${head}: depthgate's worker failed: ${message}`
     default:

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { checkCache } from '../../base/cache.ts'
 import { DepthgateError } from '../../base/errors.ts'
 import { sha256, sha256File, stableJson, writeWhole } from '../../base/files.ts'
 import { parseJson } from '../../base/json.ts'
@@ -52,6 +53,7 @@ export async function planFor(request: EngineRequest, onnxHash: string, host: Ho
   const attempt = JSON.stringify([path, settings])
   const fault = failed.get(attempt)
   if (fault) throw fault
+  checkCache(dirname(path))
 
   const started = performance.now()
   const tell = (state: 'waiting' | 'failed', phase: string) =>

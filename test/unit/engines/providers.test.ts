@@ -1,7 +1,12 @@
+import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { EngineRequest } from '../../../src/engines/engine.ts'
+import { missingLibrary } from '../../../src/engines/onnxruntime/library.ts'
 import { placementFault } from '../../../src/engines/onnxruntime/placement.ts'
 import { checkArithmetic, providerFault } from '../../../src/engines/onnxruntime/provider.ts'
+import { temporaryFolder } from '../../helpers/files.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -57,6 +62,22 @@ describe('a provider that is not to be had', () => {
   ])('%s', (message, code, fix) => {
     expect(providerFault('cuda', message)).toMatchObject({ code, fix: expect.stringMatching(fix) })
   })
+})
+
+test.runIf(process.platform === 'linux')('the library that a provider lacks is known beforehand', () => {
+  const folder = temporaryFolder()
+  const lacks = () => missingLibrary('cuda', folder)
+  const own = join(folder, 'libonnxruntime_providers_cuda.so')
+  expect(lacks()).toBe(`${own}: cannot open shared object file`)
+  // ONNX Runtime's addon is a library that needs another, from its own folder
+  const entry = createRequire(import.meta.url).resolve('onnxruntime-node')
+  const bin = join(dirname(entry), '../bin/napi-v6', process.platform, process.arch)
+  copyFileSync(join(bin, 'onnxruntime_binding.node'), own)
+  expect(lacks()).toMatch(/libonnxruntime_providers_shared\.so: cannot open shared object file$/)
+  writeFileSync(join(folder, 'libonnxruntime_providers_shared.so'), '')
+  expect(lacks()).toBe('libonnxruntime.so.1: cannot open shared object file')
+  symlinkSync(join(bin, 'libonnxruntime.so.1'), join(folder, 'libonnxruntime.so.1'))
+  expect(lacks()).toBeUndefined()
 })
 
 describe('the profile proves where nodes ran', () => {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { type BuildJob, buildFault } from '../../../src/engines/tensorrt/build.ts'
 import { summarise } from '../../../src/engines/tensorrt/layers.ts'
-import { planKey, usesTf32, withTimings } from '../../../src/engines/tensorrt/plan.ts'
+import { planFor, planKey, usesTf32, withTimings } from '../../../src/engines/tensorrt/plan.ts'
 import { loadFault } from '../../../src/engines/tensorrt/session.ts'
 import { type Host, obstacle } from '../../../src/engines/tensorrt/workers.ts'
+import { Unbuildable } from '../../../src/engines/unbuildable.ts'
 
 const host: Host = {
   ...{ gpu: 'NVIDIA H200', computeCapability: '9.0', cuda: '13.0', memory: 1, tensorrt: '10.6.0' },
@@ -56,6 +57,15 @@ test('TF32 is never on in fp32, and in reduced precisions where it is allowed', 
   expect(among({ allowTf32: true })).toEqual(['tf32', 'fp16', 'bf16', 'int8', 'fp8'])
 })
 
+test('a plan that could not be kept is not built', async () => {
+  const request = { onnx: 'm.onnx', emulated: false, precision: 'fp16', fusion: 'on' } as const
+  // below a regular file, where not even root may write
+  const cache = `${import.meta.filename}/cache`
+  await expect(
+    planFor({ ...request, engine: { engine: 'tensorrt' }, cache, root: '/' }, 'a', host),
+  ).rejects.toThrow(/cache\/plans: cannot be written: .* is no folder\. .* DEPTHGATE_CACHE/)
+})
+
 describe('what the inspector tells', () => {
   test('is summed up by kind, format and fused group', () => {
     const outputs = (format: string) => [{ Name: 'x', 'Format/Datatype': format }]
@@ -102,7 +112,9 @@ describe('a fault is told with the way out:', () => {
     ['build', /^m\.onnx: TensorRT cannot build it at fp16:\nTensorRT's words$/],
     ['weak-typing', /at fp16: TensorRT's words$/],
   ])('a build, %s', (kind, message) => {
-    expect(buildFault(job, 60, refused(kind))).toMatch(message)
+    const fault = buildFault(job, 60, refused(kind))
+    expect(fault.message).toMatch(message)
+    expect(fault).not.toBeInstanceOf(Unbuildable)
   })
 
   test.each<[BuildJob['precision'], string, string]>([
@@ -145,21 +157,24 @@ describe('a fault is told with the way out:', () => {
     ],
   ])('a kernel that is missing at %s, and what to keep: %s', (precision, words, way) => {
     const answer = { type: 'refused', kind: 'build', message: words } as const
-    expect(buildFault({ ...job, precision }, 60, answer)).toContain(`\n${way}`)
+    const fault = buildFault({ ...job, precision }, 60, answer)
+    expect(fault.message).toContain(`\n${way}`)
+    // a search for a mixture goes on with another one
+    expect(fault).toBeInstanceOf(Unbuildable)
   })
 
   test('a kernel that is missing for what depthgate itself put in has no node to keep', () => {
     const message = 'No supported formats for depthgate-quantize:x/int8'
-    expect(buildFault({ ...job, precision: 'int8' }, 60, { type: 'refused', kind: 'build', message })).toBe(
-      `m.onnx: TensorRT cannot build it at int8:\n${message}`,
-    )
+    const fault = buildFault({ ...job, precision: 'int8' }, 60, { type: 'refused', kind: 'build', message })
+    expect(fault.message).toBe(`m.onnx: TensorRT cannot build it at int8:\n${message}`)
+    expect(fault).toBeInstanceOf(Unbuildable)
   })
 
   test('a build that crashes or hangs', () => {
-    expect(buildFault(job, 60, { type: 'lost', how: 'ended', message: 'it was ended by SIGSEGV' })).toMatch(
-      /the build's process is gone: it was ended by SIGSEGV/,
-    )
-    expect(buildFault(job, 60, { type: 'lost', how: 'time', message: '' })).toMatch(
+    expect(
+      buildFault(job, 60, { type: 'lost', how: 'ended', message: 'it was ended by SIGSEGV' }).message,
+    ).toMatch(/the build's process is gone: it was ended by SIGSEGV/)
+    expect(buildFault(job, 60, { type: 'lost', how: 'time', message: '' }).message).toMatch(
       /took longer than 60 s\. Raise `buildSeconds`/,
     )
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { canBeAttributed, decideCause } from '../../../src/gate/cause.ts'
+import { canBeAttributed, decideCause, nodesHint } from '../../../src/gate/cause.ts'
 import type { Corner, Verdict } from '../../../src/gate/verdict.ts'
 
 const order = [
@@ -66,6 +66,40 @@ describe('int8 with the rest in fp16', () => {
     )
     expect(found.cause).toBe(cause)
     expect(found.reason).toMatch(reason)
+  })
+})
+
+describe('a number format is followed to its nodes', () => {
+  const where = { model: 'm', scene: 's' }
+  const [full, half, quantized] = [
+    { precision: 'fp32', fusion: 'off', arithmetic: 'native', pass: true, error: 0, added: 0 },
+    { precision: 'fp16', fusion: 'off', arithmetic: 'native', pass: false, error: 0.1, added: 0.1 },
+    { precision: 'int8', fusion: 'off', arithmetic: 'native', pass: true, error: 0, added: 0 },
+  ] as const satisfies Corner[]
+  const hint = (corners: Corner[], asked: Parameters<typeof nodesHint>[2] = where) =>
+    nodesHint('number format', [full, ...corners], asked)
+
+  test('with the commands that find them, on the engine where it is not the first', () => {
+    expect(hint([half], { ...where, engine: 'trt' })).toBe(
+      '. Which nodes it is: npx depthgate explain m --precision fp16 --scene s --engine trt; which to keep FP32: npx depthgate mend m --precision fp16 --engine trt',
+    )
+    expect(hint([{ ...half, error: NaN }])).toMatch(
+      /^\. What comes out is not finite; where that begins: npx depthgate explain m --precision fp16 --scene s; .* mend m --precision fp16$/,
+    )
+  })
+
+  test('of a quantised network, in the format that does it', () => {
+    expect(hint([{ ...quantized, pass: false, rest: 'fp32' }])).toMatch(/explain m --precision int8 .* int8$/)
+    const rounded: Corner = { ...quantized, pass: false, rest: 'fp16', error: NaN }
+    expect(hint([{ ...quantized, rest: 'fp32' }, rounded])).toMatch(
+      /explain m --precision fp16 .*mend m --precision int8$/,
+    )
+  })
+
+  test('but not where those commands do not serve', () => {
+    expect(nodesHint('accumulation', [full, half], where)).toBe('')
+    expect(hint([{ ...half, precision: 'tf32' }])).toBe('')
+    expect(hint([half, { ...half, given: true }])).toBe('')
   })
 })
 
