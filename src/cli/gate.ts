@@ -35,6 +35,7 @@ const options = {
   attribute: { type: 'boolean', default: false },
   full: { type: 'boolean', default: false },
   save: { type: 'string' },
+  replace: { type: 'boolean', default: false },
   'no-save': { type: 'boolean', default: false },
   report: { type: 'string', multiple: true },
   config: { type: 'string' },
@@ -59,6 +60,7 @@ export const gate: Command = {
                   each model and cause in full
   --save FOLDER   keep the run (run.json and the engines' maps) there, for judge, diff and reports;
                   by default the last three are kept in .depthgate/runs
+  --replace       put the run in the place of one that --save's folder holds already
   --no-save       keep no run
   --report FORMAT[=PATH]   html (by default, to .depthgate/report/index.html), junit, json, markdown, github, none;
                   may be given several times
@@ -81,6 +83,8 @@ is saved and reported as partial. Pictures of failures go to .depthgate/failures
         'usage',
         `--save ${values.save}: with --no-save nothing is kept. Leave one out`,
       )
+    if (values.replace && values.save === undefined)
+      throw new DepthgateError('usage', '--replace: goes with --save FOLDER. Name the run to replace')
     const requests = reportRequests(values.report)
     const config = loadConfig(values.config)
     refuseReports(requests, configSources(config))
@@ -123,7 +127,11 @@ async function runPlan(
 ): Promise<number> {
   const started = new Date()
   const id = newRunId(started)
-  const kept = keepRun(config, id, values.save, values['no-save'])
+  const kept = keepRun(config, id, {
+    save: values.save,
+    replace: values.replace,
+    none: values['no-save'],
+  })
   const say = values.json ? () => {} : (text: string) => console.log(text)
   for (const remark of plan.remarks) console.error(`note: ${remark}`)
   say(planText(plan.cases.map(nameOf)).join('\n'))
