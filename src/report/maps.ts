@@ -4,7 +4,6 @@ import { messageOf } from '../base/errors.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
 import { readImage } from '../depth/png.ts'
 import { findModel, type LoadedConfig } from '../gate/config.ts'
-import type { Range } from '../gate/define-config.ts'
 import type { JudgedRecord, RunRecord } from '../gate/run-record.ts'
 import { readOutput } from '../gate/run-store.ts'
 import { readInput, readTruth } from '../golden/store.ts'
@@ -20,11 +19,10 @@ export interface ReportSource {
   config?: LoadedConfig
 }
 
-/** Golden and engine of one output, and the golden values that count. */
+/** Golden and engine of one output. */
 export interface MapPair {
   golden: DepthMap
   actual: DepthMap
-  range: Range
 }
 
 /** The maps behind a verdict, or in words why they are not to be had. A report is never lost over a picture. */
@@ -42,7 +40,7 @@ export function readPair(
     const actual = readOutput(folder, saved)
     if (typeof golden === 'number' || typeof actual === 'number') return 'it is one number, not a map'
     if (golden.shape.join() !== actual.shape.join()) return 'golden and engine are of different sizes'
-    return { golden, actual, range: model.config.outputs?.[output]?.range ?? {} }
+    return { golden, actual }
   } catch (thrown) {
     return fromHere(messageOf(thrown))
   }

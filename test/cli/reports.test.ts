@@ -80,6 +80,34 @@ describe.concurrent('reports of the gate', () => {
     expect(lost.stderr).toContain('taken.html: cannot be written')
   })
 
+  test('of a run of another config holds its pixels and limits, and not the history of others', async () => {
+    const folder = tinyProject()
+    const model = { onnx: 'models/tiny.onnx', outputs: { depth: { range: { max: 3 } } } }
+    writeFileSync(
+      join(folder, 'near.config.json'),
+      JSON.stringify({ models: { tiny: { ...model, golden: 'golden/moved' } } }),
+    )
+    cpSync(join(folder, 'golden/tiny'), join(folder, 'golden/moved'), { recursive: true })
+    await depthgate(['gate', '--scene', 'waves', '--report', 'none'], folder, quiet)
+    rmSync(join(folder, 'golden/tiny'), { recursive: true })
+    const args = ['gate', '--config', 'near.config.json', '--scene', 'waves', '--report', 'none']
+    await depthgate([...args, '--save', 'near'], folder, quiet)
+    await depthgate(['report', 'near', '--report', 'html=near.html'], folder, quiet)
+    const page = read(folder, 'near.html')
+    const compared = JSON.parse(read(folder, 'near/run.json')).cases[0].verdict.outputs.find(
+      ({ output }: { output: string }) => output === 'depth',
+    ).counts.compared
+    expect(compared).toBeLessThan(768)
+    expect(page).toContain(`${compared} of 768 pixels compared`)
+    expect(page).toContain(`Of ${compared} pixels half are off`)
+    expect(page).not.toContain('Run after run')
+    await depthgate(args, folder, quiet)
+    await depthgate(args, folder, quiet)
+    const [, , last] = readdirSync(join(folder, '.depthgate/runs')).sort()
+    await depthgate(['report', `.depthgate/runs/${last}`, '--report', 'html=last.html'], folder, quiet)
+    expect(read(folder, 'last.html').match(/ UTC<\/th>/g)).toHaveLength(1)
+  })
+
   test.each([
     [['gate', '--report', 'htlm'], /--report htlm: "htlm" is unknown; did you mean "html"/],
     [['report'], /takes one saved run, got 0/],

@@ -11,7 +11,8 @@ export interface MapView {
   width: number
   height: number
   scale: Scale
-  figures: ErrorFigures
+  /** Absent where the pixels that count are not those that were judged: under a mask, which no run keeps. */
+  figures?: ErrorFigures
   /** Keys of the pictures in the page. */
   panels: { golden: string; engine: string; error: string }
   /** Paths of the same pictures with every pixel, relative to the page; absent where the page's own have them. */
@@ -70,7 +71,8 @@ function viewMap(
 ): MapView | string {
   const pair = readPair(source, record, verdict.output)
   if (typeof pair === 'string') return pair
-  const { golden, actual, range } = pair
+  const { golden, actual } = pair
+  const figures = errorFigures(golden, actual, verdict.range)
   const [height = 0, width = 0] = golden.shape
   const scale = scaleFor(golden, verdict)
   const step = stepFor(golden.shape, side)
@@ -80,7 +82,7 @@ function viewMap(
     width,
     height,
     scale,
-    figures: errorFigures(golden, actual, range),
+    ...(figures.compared === verdict.counts.compared && { figures }),
     panels: {
       golden: store.add(small.golden, 'image/png'),
       engine: store.add(small.engine, 'image/png'),
