@@ -75,7 +75,14 @@ export function runEnd(run: RunRecord): string[] {
   return [
     ...quality,
     ...(quality.length > 0 ? [''] : []),
-    ...(obsolete.length > 0 ? ['obsolete (npx depthgate prune removes it):', ...obsolete, ''] : []),
+    ...(obsolete.length > 0
+      ? [
+          `obsolete, by ${run.header.config ?? 'the config'} alone (npx depthgate prune removes it; other configs`,
+          'of this project may need it: give each with prune --config FILE):',
+          ...obsolete,
+          '',
+        ]
+      : []),
     ...baselineSummary(run),
     gateSummary(run),
   ]
