@@ -1,9 +1,19 @@
+import type { DepthMap } from '../../depth/depth-map.ts'
 import type { CaseRecord, JudgedRecord } from '../../gate/run-record.ts'
-import type { MapVerdict, OutputVerdict } from '../../gate/verdict.ts'
-import { paintInput, paintPanels, type Scale, scaleFor, stepFor } from '../case-pictures.ts'
+import type { IncomparableVerdict, MapVerdict, OutputVerdict } from '../../gate/verdict.ts'
+import { isFov } from '../../golden/kinds.ts'
+import {
+  coloursFor,
+  paintDepth,
+  paintInput,
+  paintPanels,
+  type Scale,
+  scaleFor,
+  stepFor,
+} from '../case-pictures.ts'
 import { type ErrorFigures, errorFigures } from '../error-figures.ts'
 import type { PastCase } from '../history.ts'
-import { type ReportSource, readPair, readScene } from '../maps.ts'
+import { type ReportSource, readEngine, readGolden, readPair, readScene } from '../maps.ts'
 import type { PictureStore } from './picture-store.ts'
 
 /** What a page shows of one map beside its verdict. */
@@ -19,8 +29,18 @@ export interface MapView {
   full?: { golden: string; engine: string; error: string }
 }
 
+/** One map by itself, where it has no other of its size beside it. */
+export interface LoneView {
+  /** Rows × columns. */
+  shape: readonly number[]
+  /** Key of its picture in the page. */
+  picture: string
+}
+
 export interface OutputView {
   verdict: OutputVerdict
+  /** Of maps that could not be compared: each, or in words why it is not there. */
+  apart?: { golden: LoneView | string; engine: LoneView | string }
   /** Maps and figures, or in words why there are none; absent for what is no map. */
   map?: MapView | string
 }
@@ -52,6 +72,8 @@ export function viewCase(
   const outputs = [...record.verdict.outputs]
     .sort((a, b) => rank(a) - rank(b))
     .map((verdict): OutputView => {
+      if (verdict.type === 'incomparable' && !isFov(verdict.kind))
+        return { verdict, apart: viewApart(source, record, verdict, side, store) }
       if (verdict.type !== 'map') return { verdict }
       return { verdict, map: viewMap(source, record, verdict, side, store) }
     })
@@ -60,6 +82,26 @@ export function viewCase(
 
 function rank({ pass, type, kind }: OutputVerdict): number {
   return (pass ? 10 : 0) + (type === 'fov' ? 2 : kind === 'metric-depth' ? 0 : 1)
+}
+
+function viewApart(
+  source: ReportSource,
+  record: JudgedRecord,
+  { output, kind }: IncomparableVerdict,
+  side: number,
+  store: PictureStore,
+): NonNullable<OutputView['apart']> {
+  const [golden, engine] = [readGolden(source, record, output), readEngine(source, record, output)]
+  const first = [golden, engine].find(map => typeof map !== 'string')
+  const colours = first && coloursFor(first, kind)
+  const view = (map: DepthMap | string): LoneView | string =>
+    typeof map === 'string'
+      ? map
+      : {
+          shape: map.shape,
+          picture: store.add(paintDepth(map, stepFor(map.shape, side), colours!), 'image/png'),
+        }
+  return { golden: view(golden), engine: view(engine) }
 }
 
 function viewMap(

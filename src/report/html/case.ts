@@ -23,7 +23,7 @@ import {
 import type { CaseView, MapView, OutputView } from './case-view.ts'
 import { attributionChart, errorChart, errorSummary, marginBar, sign } from './charts.ts'
 import { type Html, html } from './markup.ts'
-import { depthPictures, sides } from './pictures.ts'
+import { apartPictures, depthPictures, sides } from './pictures.ts'
 
 /** One case: a line that tells what it came to, and behind it everything that is known. */
 export function caseHtml(view: CaseView): Html {
@@ -60,12 +60,14 @@ ${notesHtml(record.verdict)}
 }
 
 /** `told`: this is the output whose reason stands at the head of the case, and it brings the scene's picture. */
-function outputHtml(view: CaseView, { verdict, map }: OutputView, told: boolean): Html {
+function outputHtml(view: CaseView, { verdict, map, apart }: OutputView, told: boolean): Html {
   const unit = unitOf(verdict.kind)
   const name = `${sceneText(view.record)} ${verdict.output}`
   return html`<div class="output" role="group" aria-label="${verdict.output}">
-<h3>${sign(verdict.pass)} ${verdict.output}${unit && html` <small>${unit}</small>`}${!told && html` <span class="reason">${verdict.reason}</span>`}</h3>
+<h3>${sign(verdict.pass)} ${verdict.output}${unit && html` <small>${unit}</small>`}${!told && verdict.type !== 'incomparable' && html` <span class="reason">${verdict.reason}</span>`}</h3>
 ${typeof map === 'object' && depthPictures({ name, input: told ? view.input : undefined, map, verdict: verdict as MapVerdict })}
+${verdict.type === 'incomparable' && html`<p>Not compared: ${verdict.reason}.</p>`}
+${apart && apartPictures(name, told ? view.input : undefined, apart)}
 ${typeof map === 'string' && html`<p class="absent">No pictures: ${map}.</p>`}
 <div class="columns">
 ${verdict.type !== 'incomparable' && limitsHtml(verdict)}
