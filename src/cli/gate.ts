@@ -1,6 +1,7 @@
 import colors from 'picocolors'
 import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
+import { shellWord } from '../base/shell.ts'
 import { settleBaseline } from '../gate/baseline-update.ts'
 import { type LoadedConfig, loadConfig } from '../gate/config.ts'
 import { finishRun } from '../gate/finish-run.ts'
@@ -32,7 +33,9 @@ const options = {
   'dry-run': { type: 'boolean', default: false },
   jobs: { type: 'string', default: '1' },
   attribute: { type: 'boolean', default: false },
+  full: { type: 'boolean', default: false },
   save: { type: 'string' },
+  replace: { type: 'boolean', default: false },
   'no-save': { type: 'boolean', default: false },
   report: { type: 'string', multiple: true },
   config: { type: 'string' },
@@ -52,9 +55,12 @@ export const gate: Command = {
   --grep REGEX    only comparisons whose model/scene/precision/engine it matches
   --dry-run       print what would be compared, and stop
   --jobs N        lanes at once (1). The CPU is one lane, a GPU another; in a lane one thing runs at a time
-  --attribute     run the corners of every case, not only of those that fail
+  --attribute     run the corners of every case, not only of those that fail, and print them
+  --full          print every failure in full; by default, where more than three cases fail, a line each and the worst of
+                  each model and cause in full
   --save FOLDER   keep the run (run.json and the engines' maps) there, for judge, diff and reports;
                   by default the last three are kept in .depthgate/runs
+  --replace       put the run in the place of one that --save's folder holds already
   --no-save       keep no run
   --report FORMAT[=PATH]   html (by default, to .depthgate/report/index.html), junit, json, markdown, github, none;
                   may be given several times
@@ -78,6 +84,8 @@ DEPTHGATE_CACHE. Nothing under golden/ is written.
         'usage',
         `--save ${values.save}: with --no-save nothing is kept. Leave one out`,
       )
+    if (values.replace && values.save === undefined)
+      throw new DepthgateError('usage', '--replace: goes with --save FOLDER. Name the run to replace')
     const requests = reportRequests(values.report)
     const config = loadConfig(values.config)
     refuseReports(requests, configSources(config))
@@ -120,16 +128,26 @@ async function runPlan(
 ): Promise<number> {
   const started = new Date()
   const id = newRunId(started)
-  const kept = keepRun(config, id, values.save, values['no-save'])
+  const kept = keepRun(config, id, {
+    save: values.save,
+    replace: values.replace,
+    none: values['no-save'],
+  })
   const say = values.json ? () => {} : (text: string) => console.log(text)
   for (const remark of plan.remarks) console.error(`note: ${remark}`)
   say(planText(plan.cases.map(nameOf)).join('\n'))
 
   const { records, evidence, stopCode } = await runCases(config, plan, values, kept, say)
   const run = finishRun({ id, config, plan, filter, started, records, partial: stopCode !== undefined })
-  for (const text of runDetails(run, evidence, values.attribute)) say(`\n${text}`)
-  say(`\n${runEnd(run).join('\n')}`)
   const folder = kept.finish(run)
+  const details = runDetails(run, {
+    evidence,
+    full: values.full || values.attribute,
+    width: process.stdout.columns,
+    more: allOf(folder, requests, values.config),
+  })
+  for (const text of details) say(`\n${text}`)
+  say(`\n${runEnd(run).join('\n')}`)
   if (folder !== undefined) say(colors.dim(`saved: ${fromHere(folder)}`))
   const reports = writeReports({ run, folder: folder ?? config.root, config }, requests)
   tellReports(reports, values.json ? line => console.error(line) : line => console.log(line))
@@ -138,6 +156,18 @@ async function runPlan(
     (folder === undefined && values.save !== undefined) ||
     (reports.problems.length > 0 && values.report !== undefined)
   return stopCode ?? (lost ? 2 : exitCodeOf(run))
+}
+
+/** Where a person reads every failure in full. */
+function allOf(
+  folder: string | undefined,
+  requests: readonly ReportRequest[],
+  config: string | undefined,
+): string {
+  const page = requests.some(({ format }) => format === 'html') ? 'the page below, or' : ''
+  if (folder === undefined) return `${page}\n  npx depthgate gate --full`
+  const flags = config === undefined ? '' : ` --config ${shellWord(config)}`
+  return `${page}\n  npx depthgate judge ${shellWord(fromHere(folder))}${flags} --full`
 }
 
 /** Runs the cases and prints a row for each. `stopCode` is set where a signal ended it before the plan was through. */

@@ -17,6 +17,7 @@ RUN is a folder that \`depthgate gate\` saved: .depthgate/runs/<id>, or what --s
 
   --config FILE   whose limits, ranges, baselines and ground truth hold; by default the depthgate.config.* of this folder
                   or one above
+  --full          print every failure in full, where more than three cases fail
   --json          print the run as JSON (schema: depthgate/schema/run.schema.json)
 
 Exit code: as the gate's. Nothing is written. The goldens are those on disk now.
@@ -26,6 +27,7 @@ Exit code: as the gate's. Nothing is written. The goldens are those on disk now.
   async run(args) {
     const { values, positionals } = parse('judge', args, {
       config: { type: 'string' },
+      full: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     })
     const [path, ...more] = positionals
@@ -38,9 +40,11 @@ Exit code: as the gate's. Nothing is written. The goldens are those on disk now.
     const run = rejudge(config, readRun(path))
     if (values.json) console.log(honestJson({ pass: exitCodeOf(run) === 0, ...run }))
     else {
-      const table = gateTable(run.plan, process.stdout.columns)
+      const width = process.stdout.columns
+      const table = gateTable(run.plan, width)
       console.log([table.head(), ...run.cases.map(table.row)].join('\n'))
-      for (const text of runDetails(run)) console.log(`\n${text}`)
+      for (const text of runDetails(run, { full: values.full, width, more: 'add --full' }))
+        console.log(`\n${text}`)
       console.log(`\n${runEnd(run).join('\n')}`)
     }
     return exitCodeOf(run)

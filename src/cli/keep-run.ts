@@ -7,14 +7,23 @@ import type { RunRecord } from '../gate/run-record.ts'
 import { forgetOldRuns, type RunWriter, runsFolder, saveRun } from '../gate/run-store.ts'
 import { checkPlace } from './output.ts'
 
+interface Kept {
+  /** The folder; by default one under `.depthgate/runs`. */
+  save: string | undefined
+  /** Whether a run that lies there goes. */
+  replace: boolean
+  /** Keeps nothing. */
+  none: boolean
+}
+
 /**
  * Saves a run as it goes. Where that cannot be done, such as on a full disk, it is told once and the verdicts stand; a
  * folder that was asked for by name and cannot be begun is an error at once.
  */
-export function keepRun({ root }: LoadedConfig, id: string, folder: string | undefined, none: boolean) {
+export function keepRun({ root }: LoadedConfig, id: string, { save: folder, replace, none }: Kept) {
   if (folder !== undefined) checkPlace('--save', folder)
   const path = folder ?? join(runsFolder(root), id)
-  let writer: RunWriter | undefined = none ? undefined : saveRun(path)
+  let writer: RunWriter | undefined = none ? undefined : saveRun(path, { replace })
   const attempt = (work: (writer: RunWriter) => void): void => {
     if (!writer) return
     try {

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
 import { findModel, loadConfig } from '../gate/config.ts'
-import { findObsolete, removeObsolete } from '../gate/obsolete.ts'
+import { findObsolete, needs, removeObsolete } from '../gate/obsolete.ts'
 import { checkMayWrite } from '../gate/review.ts'
 import { runOutcome } from '../gate/run-record.ts'
 import { readRun, runIds, runsFolder } from '../gate/run-store.ts'
@@ -14,27 +14,32 @@ export const prune: Command = {
   help: `depthgate prune [options]
 
 Only a whole run knows what is obsolete, so this acts on the last one in .depthgate/runs; if that was filtered, stopped or
-broken, run \`depthgate gate\` without a filter first. What this config names is never removed, though a run of another
-config did not need it. A baseline of another machine is never obsolete.
+broken, run \`depthgate gate\` without a filter first. What the config names is never removed, though a run of another
+config did not need it; where a project has several, name them all. A baseline of another machine is never obsolete.
 
   --dry-run        list what would go, and remove nothing
   --write-in-ci    remove although CI is set
-  --config FILE    by default the depthgate.config.* of this folder or one above
+  --config FILE    by default the depthgate.config.* of this folder or one above; may be given several times: what one of
+                   them needs stays
   --json           print what went as JSON
 
 Exit code: 0 done, 2 there is no whole run to go by.
 
   depthgate gate && depthgate prune --dry-run
+  depthgate prune --config depthgate.config.ts --config release.config.ts
 `,
   async run(args) {
     const { values, positionals } = parse('prune', args, {
       'dry-run': { type: 'boolean', default: false },
       'write-in-ci': { type: 'boolean', default: false },
-      config: { type: 'string' },
+      config: { type: 'string', multiple: true },
       json: { type: 'boolean', default: false },
     })
     noPositionals('prune', positionals, 'It removes what the last whole run lists as obsolete')
-    const config = loadConfig(values.config)
+    const [config, ...others] = [
+      loadConfig(values.config?.[0]),
+      ...(values.config ?? []).slice(1).map(loadConfig),
+    ] as const
     const { root } = config
     const id = runIds(root).at(-1)
     if (id === undefined)
@@ -48,9 +53,13 @@ Exit code: 0 done, 2 there is no whole run to go by.
       )
     // the run may be of another config, or of this one before it was edited: the config in force has the say
     const models = Object.keys(config.config.models).map(name => findModel(config, name))
-    const obsolete = findObsolete(config, models, run.cases).filter(({ path, scene }) =>
-      run.obsolete.some(listed => listed.path === path && listed.scene === scene),
-    )
+    const obsolete = findObsolete(config, models, run.cases)
+      .filter(({ path, scene }) =>
+        run.obsolete.some(listed => listed.path === path && listed.scene === scene),
+      )
+      .filter(
+        item => !others.some(other => needs(other, run.cases, { ...item, path: resolve(root, item.path) })),
+      )
     if (!values['dry-run']) {
       checkMayWrite(values['write-in-ci'])
       for (const item of obsolete) removeObsolete(root, item)
@@ -60,6 +69,10 @@ Exit code: 0 done, 2 there is no whole run to go by.
     else if (obsolete.length === 0) console.log('nothing is obsolete')
     for (const { path, scene, why } of values.json ? [] : obsolete)
       console.log(`${verb} ${path}${scene === undefined ? '' : `, scene ${scene}`} (${why})`)
+    if (values['dry-run'] && !values.json && obsolete.length > 0 && others.length === 0)
+      console.log(
+        `by ${basename(config.file)} alone; what other configs need stays where each is given with --config`,
+      )
     return 0
   },
 }

@@ -97,11 +97,11 @@ function findConfig(from: string): string {
   return found
 }
 
-/** The configs of the nearest folder that has any, upwards; none where none has. */
-export function nearestConfigs(folder: string): string[] {
-  const found = configFileNames.map(name => join(folder, name)).filter(path => existsSync(path))
+/** The configs of the nearest folder that has any of these names, upwards; none where none has. */
+export function nearestConfigs(folder: string, names: readonly string[] = configFileNames): string[] {
+  const found = names.map(name => join(folder, name)).filter(path => existsSync(path))
   const above = dirname(folder)
-  return found.length > 0 || above === folder ? found : nearestConfigs(above)
+  return found.length > 0 || above === folder ? found : nearestConfigs(above, names)
 }
 
 function evaluate(path: string): unknown {

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import { basename } from 'node:path'
 import { inCi } from '../base/ci.ts'
 import { version } from '../base/version.ts'
 import type { LoadedConfig } from './config.ts'
@@ -28,6 +29,7 @@ export function finishRun({ id, config, plan, filter, started, records, partial 
     header: {
       id,
       depthgate: version,
+      config: basename(config.file),
       started: started.toISOString(),
       ended: new Date().toISOString(),
       partial,

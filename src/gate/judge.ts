@@ -75,6 +75,7 @@ function judgeMap(comparison: Comparison, golden: DepthMap, actual: DepthMap): O
     pass,
     reason: pass ? closest(limits) : mapReason(measurement, limits, comparison.kind, actual),
     metrics,
+    ...(range && { range }),
     counts: { pixels, compared, goldenNonFinite, outside, masked, actualNonFinite },
     limits,
     worst,

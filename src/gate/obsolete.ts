@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
-import { dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { followed } from '../base/files.ts'
 import { providerOf } from '../engines/settings.ts'
 import {
@@ -13,7 +13,7 @@ import {
   environmentOf,
   readBaseline,
 } from './baseline-file.ts'
-import { goldenFolder, type LoadedConfig, type Model, precisionsOf } from './config.ts'
+import { findModel, goldenFolder, type LoadedConfig, type Model, precisionsOf } from './config.ts'
 import type { Config } from './define-config.ts'
 import type { CaseRecord } from './run-record.ts'
 
@@ -32,14 +32,13 @@ export interface Obsolete {
  * `records` are the cases of the run.
  */
 export function findObsolete(
-  { root, config }: LoadedConfig,
+  { file, root, config }: LoadedConfig,
   models: readonly Model[],
   records: readonly CaseRecord[],
 ): Obsolete[] {
   const used = environments(config, records)
   const named = Object.entries(config.models).map(([name, model]) => goldenFolder(root, name, model))
-  // spelled in another way, behind a link, or with a named folder inside
-  const whole = (folder: string) => `${followed(folder) ?? folder}${sep}`
+  // a named folder may lie inside
   const holdsNamed = (folder: string) => named.some(other => whole(other).startsWith(whole(folder)))
   const goldens = [...new Set(named.map(folder => dirname(folder)))].flatMap(parent =>
     existsSync(parent)
@@ -52,7 +51,7 @@ export function findObsolete(
   return [
     ...goldens.map(folder => ({
       path: fromRoot(folder),
-      why: 'goldens of a model that the config does not name',
+      why: `goldens of a model that ${basename(file)} does not name`,
     })),
     ...models.flatMap(model =>
       baselineKeys(model).flatMap(key => obsoleteIn(model, key, used.get(model.name) ?? [], fromRoot)),
@@ -64,6 +63,33 @@ export function findObsolete(
       })),
     ),
   ]
+}
+
+/**
+ * Whether a config needs what another finds obsolete: it names the model whose goldens or baselines those are, and does not
+ * find them obsolete itself.
+ */
+export function needs(
+  config: LoadedConfig,
+  records: readonly CaseRecord[],
+  { path, scene }: { /** Absolute. */ path: string; scene?: string },
+): boolean {
+  const models = Object.keys(config.config.models).map(name => findModel(config, name))
+  const names = models.some(
+    ({ golden: { folder } }) =>
+      whole(path).startsWith(whole(folder)) || whole(folder).startsWith(whole(path)),
+  )
+  return (
+    names &&
+    !findObsolete(config, models, records).some(
+      other => resolve(config.root, other.path) === path && other.scene === scene,
+    )
+  )
+}
+
+/** A folder by the one path that it has, however it is spelled or linked. */
+function whole(folder: string): string {
+  return `${followed(folder) ?? folder}${sep}`
 }
 
 /** The environments that a run's baselines belong to, by model. */
@@ -96,7 +122,7 @@ function obsoleteIn(
     settings => settings.engine === environment.engine && providerOf(settings) === environment.provider,
   )
   if (known && !precisionsOf(model).includes(environment.precision))
-    return [{ path, why: `the config no longer runs ${model.name} at ${environment.precision}` }]
+    return [{ path, why: `${basename(model.file)} no longer runs ${model.name} at ${environment.precision}` }]
   const successor = used.find(
     other => baselineKey(other) !== key && withoutVersions(other) === withoutVersions(environment),
   )

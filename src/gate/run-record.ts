@@ -41,6 +41,8 @@ export interface RunHeader {
   id: string
   /** Version of depthgate. */
   depthgate: string
+  /** The name of the config's file, without its folder. */
+  config?: string
   /** ISO 8601, UTC. */
   started: string
   ended: string

@@ -33,14 +33,18 @@ const limit = object({
 const outputBase = { output: text, kind: text, pass: flag, reason: text } as const
 const output = {
   anyOf: [
-    object({
-      ...outputBase,
-      type: { const: 'map' },
-      metrics: byName(number),
-      counts: byName({ type: 'integer' }),
-      limits: list(limit),
-      worst: { type: ['object', 'null'] },
-    }),
+    object(
+      {
+        ...outputBase,
+        type: { const: 'map' },
+        metrics: byName(number),
+        range: object({ min: number, max: number }, ['min', 'max']),
+        counts: byName({ type: 'integer' }),
+        limits: list(limit),
+        worst: { type: ['object', 'null'] },
+      },
+      ['range'],
+    ),
     object({ ...outputBase, type: { const: 'fov' }, golden: number, actual: number, limits: list(limit) }),
     object({ ...outputBase, type: { const: 'incomparable' }, cause: text }),
   ],
@@ -129,6 +133,7 @@ const header = object(
   {
     id: text,
     depthgate: text,
+    config: text,
     started: time,
     ended: time,
     partial: flag,
@@ -148,7 +153,7 @@ const header = object(
       ci: flag,
     }),
   },
-  ['filter'],
+  ['config', 'filter'],
 )
 
 const quality = object(

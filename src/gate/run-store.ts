@@ -41,16 +41,27 @@ export interface RunWriter {
   discard(): void
 }
 
-/** Begins to save a run as `folder`. An older run there is replaced at the end; anything else is not touched. */
-export function saveRun(folder: string): RunWriter {
+/**
+ * Begins to save a run as `folder`. With `replace` an older run there is replaced at the end, without it is an error; what
+ * is no run is never touched.
+ */
+export function saveRun(folder: string, { replace = false } = {}): RunWriter {
   const target = resolve(folder)
-  if (existsSync(target) && !existsSync(join(target, fileName)) && readdirSync(target).length > 0)
-    throw new DepthgateError(
-      'run',
-      `${folder}: is not empty and holds no saved run, so it is left alone. Name a new folder`,
-    )
-  const staging = join(dirname(target), `.${basename(target)}.run-${process.pid}`)
+  // a run that comes back is there, too
   removeKilled(dirname(target))
+  if (existsSync(target) && readdirSync(target).length > 0) {
+    if (!existsSync(join(target, fileName)))
+      throw new DepthgateError(
+        'run',
+        `${folder}: is not empty and holds no saved run, so it is left alone. Name a new folder`,
+      )
+    if (!replace)
+      throw new DepthgateError(
+        'run',
+        `${folder}: holds a saved run already. Name a new folder, or add --replace to put the new run in its place`,
+      )
+  }
+  const staging = join(dirname(target), `.${basename(target)}.run-${process.pid}`)
   return { folder: target, saveOutputs, finish, discard: () => remove(staging) }
 
   function saveOutputs(

@@ -4,8 +4,11 @@ import { catalogue } from '../metrics/index.ts'
 import { inferOn, requestFor } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
 import type { Case } from './plan.ts'
-import { type LimitName, toleranceFor } from './tolerance.ts'
+import { type Limit, type LimitName, toleranceFor } from './tolerance.ts'
 import type { LimitResult, Verdict } from './verdict.ts'
+
+/** A limit as a config says it, which holds something. */
+type HeldLimit = Exclude<Limit, false>
 
 /** A limit that would hold what was measured, beside the one in force. */
 export interface Suggestion {
@@ -14,10 +17,10 @@ export interface Suggestion {
   precision: Case['precision']
   output: string
   metric: LimitName
-  /** As the config, or the default, says it. */
-  inForce: string
+  /** As the config, or the default, says it: a number, or a share of the golden's mean such as `'2%'`. */
+  inForce: HeldLimit
   /** As the config would say it. */
-  proposed: number | `${number}%`
+  proposed: HeldLimit
   /** The largest loss over all scenes and runs, in the limit's own terms, and where it was. */
   worst: number
   scene: string
@@ -127,7 +130,8 @@ function suggestion(group: readonly Sample[]): Suggestion {
     precision: first.precision,
     output,
     metric: limit.name,
-    inForce: limit.stated,
+    // a limit is stated as the config has it, in text: a number comes back exactly
+    inForce: percent ? (limit.stated as HeldLimit) : Number(limit.stated),
     proposed: percent ? `${proposed}%` : proposed,
     worst,
     scene,

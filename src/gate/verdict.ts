@@ -1,6 +1,7 @@
 import type { Fingerprint, Fusion, Precision } from '../engines/engine.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import type { Measurement, Metrics } from '../metrics/index.ts'
+import type { Range } from './define-config.ts'
 import type { Rest } from './recipe.ts'
 import type { LimitName } from './tolerance.ts'
 
@@ -32,6 +33,8 @@ interface OutputBase {
 export interface MapVerdict extends OutputBase {
   type: 'map'
   metrics: Metrics
+  /** Golden values that count, as the config said it; absent where all above 0 do. */
+  range?: Range
   counts: Pick<
     Measurement,
     'pixels' | 'compared' | 'goldenNonFinite' | 'outside' | 'masked' | 'actualNonFinite'

@@ -3,7 +3,7 @@
 // of this process, whose environment is that of threads too
 import '../engines/onnxruntime/telemetry.ts'
 import { existsSync, rmSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import type { SerializedError } from 'vitest'
 import type { Reporter, TestCase, TestModule, TestRunEndReason, Vitest } from 'vitest/node'
 import { DepthgateError, messageOf } from '../base/errors.ts'
@@ -60,7 +60,7 @@ export default class DepthgateReporter implements Reporter {
     const run = runOfTests(tests, {
       started: this.#started,
       partial: reason === 'interrupted',
-      root: config?.root,
+      config,
     })
     for (const error of errors)
       if (error.name === 'DepthgateError')
@@ -109,14 +109,12 @@ function configOf(tests: readonly TestCase[]): LoadedConfig | undefined {
 interface Facts {
   started: Date
   partial: boolean
-  root: string | undefined
+  config: LoadedConfig | undefined
 }
 
 /** The record of a run of tests: a case for every verdict. A test that failed without one is broken. */
-function runOfTests(
-  tests: readonly TestCase[],
-  { started, partial, root = process.cwd() }: Facts,
-): RunRecord {
+function runOfTests(tests: readonly TestCase[], { started, partial, config }: Facts): RunRecord {
+  const root = config?.root ?? process.cwd()
   const cases: JudgedRecord[] = []
   const broken: RunRecord['broken'] = []
   for (const test of tests) {
@@ -131,6 +129,7 @@ function runOfTests(
     header: {
       id: newRunId(started),
       depthgate: version,
+      ...(config && { config: basename(config.file) }),
       started: started.toISOString(),
       ended: new Date().toISOString(),
       partial,

@@ -6,6 +6,7 @@ import { encodeImage } from '../depth/png.ts'
 import { inverseOf, type Limits, previewLimits } from '../depth/preview.ts'
 import type { MapVerdict } from '../gate/verdict.ts'
 import { isInverse } from '../golden/kinds.ts'
+import type { OutputKind } from '../golden/manifest.ts'
 import { errorReach, relativeError } from './panels.ts'
 
 /** PNGs of one size: golden, engine and signed relative error. */
@@ -15,11 +16,15 @@ export interface Panels {
   error: Uint8Array
 }
 
-/** What the colours of panels mean; it is one scale for golden and engine. */
-export interface Scale {
+/** What the colours of a depth map mean. */
+export interface Colours {
   kind: 'depth' | 'inverse'
   /** Inverse depths of the coldest and the warmest colour. */
   limits: Limits
+}
+
+/** What the colours of panels mean; it is one scale for golden and engine. */
+export interface Scale extends Colours {
   /** Relative error of the deepest red; its negative is the deepest blue. */
   reach: number
 }
@@ -31,31 +36,31 @@ export function stepFor([height = 0, width = 0]: readonly number[], side: number
 
 /** The colours for a pair of maps, from a thinned golden: finding quantiles of every pixel would take longer than painting. */
 export function scaleFor(golden: DepthMap, verdict: MapVerdict): Scale {
-  const kind = isInverse(verdict.kind) ? 'inverse' : 'depth'
+  return { ...coloursFor(golden, verdict.kind), reach: errorReach(verdict) }
+}
+
+/** The colours for a golden, from the same. */
+export function coloursFor(golden: DepthMap, output: OutputKind): Colours {
+  const kind = isInverse(output) ? 'inverse' : 'depth'
   const step = stepFor(golden.shape, 512)
-  return { kind, limits: previewLimits(golden.step(step, step), kind), reach: errorReach(verdict) }
+  return { kind, limits: previewLimits(golden.step(step, step), kind) }
+}
+
+/** Every `step`-th pixel of a map. */
+export function paintDepth(map: DepthMap, step: number, { kind, limits }: Colours): Uint8Array {
+  const thin = map.step(step, step)
+  const [height = 0, width = 0] = thin.shape
+  const [from, to] = limits
+  return encodePalette(inverseOf(thin, kind), height, width, { map: 'turbo', from, to })
 }
 
 /** Every `step`-th pixel of golden and engine; of the error the largest of each step × step pixels. */
-export function paintPanels(
-  golden: DepthMap,
-  actual: DepthMap,
-  step: number,
-  { kind, limits, reach }: Scale,
-): Panels {
-  const depth = (map: DepthMap) => {
-    const thin = map.step(step, step)
-    const [height = 0, width = 0] = thin.shape
-    return encodePalette(inverseOf(thin, kind), height, width, {
-      map: 'turbo',
-      from: limits[0],
-      to: limits[1],
-    })
-  }
+export function paintPanels(golden: DepthMap, actual: DepthMap, step: number, scale: Scale): Panels {
+  const { reach } = scale
   const [height = 0, width = 0] = golden.shape.map(length => Math.ceil(length / step))
   return {
-    golden: depth(golden),
-    engine: depth(actual),
+    golden: paintDepth(golden, step, scale),
+    engine: paintDepth(actual, step, scale),
     error: encodePalette(relativeError(golden, actual, step), height, width, {
       map: 'redBlue',
       from: -reach,

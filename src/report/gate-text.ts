@@ -57,11 +57,13 @@ function brief(reason: string): string {
   return cut(fromHere(reason.split('\n')[0]!), 80)
 }
 
-function cut(text: string, room: number): string {
+/** As much of a text as there is room for. */
+export function cut(text: string, room: number): string {
   return text.length > room ? `${text.slice(0, room - 1)}…` : text
 }
 
-function tailOf({ verdict, baseline }: JudgedRecord): string {
+/** How a case stands to the limit that it uses most, or to its baseline where it moved from that. */
+export function tailOf({ verdict, baseline }: JudgedRecord): string {
   if (baseline.type !== 'regressed' && baseline.type !== 'improved') return nearestLimit(verdict)
   const more = baseline.changes.length > 1 ? ` and ${baseline.changes.length - 1} more` : ''
   return `${baseline.type === 'regressed' ? 'worse' : 'better'} than its baseline: ${changeText(baseline.changes[0]!)}${more}`

@@ -11,12 +11,14 @@ export interface PastCase {
   nearest: Nearest
 }
 
-/** The runs that a project keeps, but this one; what cannot be read is left out, for it is not what is reported. */
+/** The runs of this config that a project keeps, before this one; what cannot be read is left out, for it is not what is reported. */
 export function earlierRuns({ root }: LoadedConfig, run: RunRecord): RunRecord[] {
   return runIds(root).flatMap(id => {
     if (id >= run.header.id) return []
     try {
-      return [readRun(`${runsFolder(root)}/${id}`).run]
+      const { run: earlier } = readRun(`${runsFolder(root)}/${id}`)
+      // another config has other limits
+      return earlier.header.config === run.header.config ? [earlier] : []
     } catch {
       return []
     }

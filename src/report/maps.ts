@@ -4,10 +4,9 @@ import { messageOf } from '../base/errors.ts'
 import type { DepthMap } from '../depth/depth-map.ts'
 import { readImage } from '../depth/png.ts'
 import { findModel, type LoadedConfig } from '../gate/config.ts'
-import type { Range } from '../gate/define-config.ts'
 import type { JudgedRecord, RunRecord } from '../gate/run-record.ts'
 import { readOutput } from '../gate/run-store.ts'
-import { readInput, readTruth } from '../golden/store.ts'
+import { readInput, readTruth, type Truth } from '../golden/store.ts'
 import { pictureOfTensor } from './case-pictures.ts'
 import { fromHere } from './phrase.ts'
 
@@ -20,29 +19,46 @@ export interface ReportSource {
   config?: LoadedConfig
 }
 
-/** Golden and engine of one output, and the golden values that count. */
+/** Golden and engine of one output. */
 export interface MapPair {
   golden: DepthMap
   actual: DepthMap
-  range: Range
 }
 
 /** The maps behind a verdict, or in words why they are not to be had. A report is never lost over a picture. */
-export function readPair(
-  { config, folder }: ReportSource,
-  record: JudgedRecord,
+export function readPair(source: ReportSource, record: JudgedRecord, output: string): MapPair | string {
+  const golden = readGolden(source, record, output)
+  if (typeof golden === 'string') return golden
+  const actual = readEngine(source, record, output)
+  if (typeof actual === 'string') return actual
+  if (golden.shape.join() !== actual.shape.join()) return 'golden and engine are of different sizes'
+  return { golden, actual }
+}
+
+/** The golden's map, or in words why it is not to be had. */
+export function readGolden(
+  { config }: ReportSource,
+  { model, scene }: JudgedRecord,
   output: string,
-): MapPair | string {
-  const saved = record.outputs?.[output]
+): DepthMap | string {
   if (!config) return 'no config was found that names the golden'
-  if (!saved) return 'the run saved no map of this output'
+  return mapOf(() => readTruth(findModel(config, model).golden, scene, output))
+}
+
+/** The map that the engine gave, or in words why it is not to be had. */
+export function readEngine(
+  { folder }: ReportSource,
+  { outputs }: JudgedRecord,
+  output: string,
+): DepthMap | string {
+  const saved = outputs?.[output]
+  return saved ? mapOf(() => readOutput(folder, saved)) : 'the run saved no map of this output'
+}
+
+function mapOf(read: () => Truth): DepthMap | string {
   try {
-    const model = findModel(config, record.model)
-    const golden = readTruth(model.golden, record.scene, output)
-    const actual = readOutput(folder, saved)
-    if (typeof golden === 'number' || typeof actual === 'number') return 'it is one number, not a map'
-    if (golden.shape.join() !== actual.shape.join()) return 'golden and engine are of different sizes'
-    return { golden, actual, range: model.config.outputs?.[output]?.range ?? {} }
+    const map = read()
+    return typeof map === 'number' ? 'it is one number, not a map' : map
   } catch (thrown) {
     return fromHere(messageOf(thrown))
   }

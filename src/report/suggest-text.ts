@@ -25,12 +25,12 @@ function rows(items: readonly Suggestion[]): string[] {
 }
 
 function cells({ metric, inForce, proposed, worst, scene, noise, set, breaks }: Suggestion): string[] {
-  const unit = inForce.endsWith('%') ? ' %' : ''
+  const unit = typeof inForce === 'string' ? ' %' : ''
   const measured = `worst ${scene} ${figure(worst)}${unit}, varies by ${figure(noise)}${unit}`
   return [
     breaks ? fail() : ' ',
     metric,
-    inForce,
+    String(inForce),
     String(proposed),
     breaks
       ? `${measured}; breaks the limit in force: find out why before moving it`

@@ -151,7 +151,7 @@ export function durationText(seconds: number): string {
 }
 
 /** Failures first, then by how much of a limit they use; equal ones keep their order. */
-export function byUrgency(cases: readonly CaseRecord[]): CaseRecord[] {
+export function byUrgency<Case extends CaseRecord>(cases: readonly Case[]): Case[] {
   const used = (record: CaseRecord) => nearestLimit(record)?.used ?? 0
   const rank = (record: CaseRecord) => statuses.indexOf(statusOf(record))
   return [...cases].sort((a, b) => rank(a) - rank(b) || compare(used(b), used(a)))

@@ -22,7 +22,7 @@ const writer = (folder: string, v: number) => {
   const verdict = { model: 'm', scene: 's', precision: 'fp32', pass: true, reason: String(v), outputs: [], notes: [] }
   const baseline = { type: 'none', key: 'k', missing: [] }
   writePending(folder, { schemaVersion: 1, kind: 'new', model: 'm', scene: 's', precision: 'fp32', environment, made: accepted.date, verdict, baseline, pictures: {} })
-  const writer = saveRun(folder + '/run')
+  const writer = saveRun(folder + '/run', { replace: true })
   const name = { model: 'm', scene: 's', precision: 'fp32', engine: 'cpu' }
   const { default: ndarray } = await import('ndarray')
   const depth = ndarray(Float32Array.from({ length: 64 }, () => v), [8, 8])

@@ -38,6 +38,21 @@ describe.concurrent('depthgate gate', () => {
     expect(existsSync(join(folder, picture!))).toBe(true)
   })
 
+  test('of more than three failures each is a line, and the whole of all is to be had', async () => {
+    const folder = tinyProject({ precisions: ['fp32', 'fp16'] }, 'poisoned.onnx')
+    const bodies = (text: string) => text.match(/does not match its golden/g)?.length
+    const { code, stdout } = await depthgate(['gate', '--save', 'run'], folder)
+    expect(code).toBe(1)
+    expect(bodies(stdout)).toBe(1)
+    expect(stdout).toMatch(/\ncause: export, 4 cases\n( {2}✗ {2}tiny\/\S+\/cpu +depth: the engine .*\n){4}/)
+    expect(stdout).toContain(
+      '1 of these 4 cases is told in full above. All of them: the page below, or\n  npx depthgate judge run --full\n',
+    )
+    expect(bodies((await depthgate(['judge', 'run'], folder)).stdout)).toBe(1)
+    expect(bodies((await depthgate(['judge', 'run', '--full'], folder)).stdout)).toBe(4)
+    expect(bodies((await depthgate(['gate', '--full'], folder)).stdout)).toBe(4)
+  })
+
   test('one scene, as JSON', async () => {
     const { code, stdout } = await depthgate(['gate', '--scene', 'waves', '--json'], tinyProject())
     const result = JSON.parse(stdout)

@@ -80,6 +80,70 @@ describe.concurrent('reports of the gate', () => {
     expect(lost.stderr).toContain('taken.html: cannot be written')
   })
 
+  test('show a map of the wrong shape beside its golden, each with its shape', async () => {
+    const folder = tinyProject()
+    const scene = join(folder, 'golden/tiny/waves/inverse_depth.npy')
+    writeFileSync(
+      join(folder, 'app.cjs'),
+      `const fs = require('node:fs')
+const [, , , depth, fov] = process.argv
+const bytes = fs.readFileSync(${JSON.stringify(scene)})
+const at = bytes.indexOf('(24, 32)')
+bytes.write('(32, 24)', at)
+fs.writeFileSync(depth, bytes)
+fs.writeFileSync(fov, Buffer.from(new Float32Array([50]).buffer))`,
+    )
+    const app = {
+      engine: 'command',
+      command: [process.execPath, 'app.cjs', '{input}', '{output:inverse_depth}', '{output:fov_deg}'],
+      raw: { fov_deg: { type: 'float32', shape: [1] } },
+    }
+    writeConfig(folder, { engines: { app }, models: { tiny: { onnx: 'models/tiny.onnx' } } })
+    const { code } = await depthgate(['gate', '--scene', 'waves', '--save', 'run'], folder, quiet)
+    expect(code).toBe(1)
+    const page = () => read(folder, '.depthgate/report/index.html')
+    expect(page()).toContain(
+      '<p>Not compared: the engine gave 32×24, the golden is 24×32; it is transposed.</p>',
+    )
+    // depth, which follows from it, too
+    expect(page().match(/<figcaption>golden, 24×32<\/figcaption>/g)).toHaveLength(2)
+    expect(page().match(/<figcaption>engine, 32×24<\/figcaption>/g)).toHaveLength(2)
+    for (const [, key] of page().matchAll(/data-picture="(p\w+)"/g))
+      expect(page()).toContain(`"${key}":"data:image/png;base64,`)
+    rmSync(join(folder, 'depthgate.config.json'))
+    await depthgate(['report', 'run'], folder, quiet)
+    expect(page()).toContain('No picture of the golden: no config was found that names the golden.')
+    expect(page()).toContain('<figcaption>engine, 32×24</figcaption>')
+  })
+
+  test('of a run of another config holds its pixels and limits, and not the history of others', async () => {
+    const folder = tinyProject()
+    const model = { onnx: 'models/tiny.onnx', outputs: { depth: { range: { max: 3 } } } }
+    writeFileSync(
+      join(folder, 'near.config.json'),
+      JSON.stringify({ models: { tiny: { ...model, golden: 'golden/moved' } } }),
+    )
+    cpSync(join(folder, 'golden/tiny'), join(folder, 'golden/moved'), { recursive: true })
+    await depthgate(['gate', '--scene', 'waves', '--report', 'none'], folder, quiet)
+    rmSync(join(folder, 'golden/tiny'), { recursive: true })
+    const args = ['gate', '--config', 'near.config.json', '--scene', 'waves', '--report', 'none']
+    await depthgate([...args, '--save', 'near'], folder, quiet)
+    await depthgate(['report', 'near', '--report', 'html=near.html'], folder, quiet)
+    const page = read(folder, 'near.html')
+    const compared = JSON.parse(read(folder, 'near/run.json')).cases[0].verdict.outputs.find(
+      ({ output }: { output: string }) => output === 'depth',
+    ).counts.compared
+    expect(compared).toBeLessThan(768)
+    expect(page).toContain(`${compared} of 768 pixels compared`)
+    expect(page).toContain(`Of ${compared} pixels half are off`)
+    expect(page).not.toContain('Run after run')
+    await depthgate(args, folder, quiet)
+    await depthgate(args, folder, quiet)
+    const [, , last] = readdirSync(join(folder, '.depthgate/runs')).sort()
+    await depthgate(['report', `.depthgate/runs/${last}`, '--report', 'html=last.html'], folder, quiet)
+    expect(read(folder, 'last.html').match(/ UTC<\/th>/g)).toHaveLength(1)
+  })
+
   test.each([
     [['gate', '--report', 'htlm'], /--report htlm: "htlm" is unknown; did you mean "html"/],
     [['report'], /takes one saved run, got 0/],

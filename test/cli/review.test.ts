@@ -257,7 +257,7 @@ describe.concurrent('obsolete goldens and baselines', () => {
     const { code, stdout } = await depthgate(['gate'], folder)
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /obsolete \(npx depthgate prune removes it\):\n {2}golden\/retired: goldens of a model that the config does not name\n {2}golden\/tiny\/baselines\/\S+, scene long-gone: the goldens of tiny have no scene long-gone/,
+      /obsolete, by depthgate\.config\.json alone \(npx depthgate prune removes it; other configs\n.*prune --config FILE\):\n {2}golden\/retired: goldens of a model that depthgate\.config\.json does not name\n {2}golden\/tiny\/baselines\/\S+, scene long-gone: the goldens of tiny have no scene long-gone/,
     )
     expect(existsSync(join(folder, 'golden/retired'))).toBe(true)
     expect((await depthgate(['prune', '--dry-run'], folder)).stdout).toMatch(/^would remove golden\/retired/)
@@ -321,13 +321,38 @@ describe.concurrent('obsolete goldens and baselines', () => {
     writeFileSync(join(folder, 'other.config.json'), JSON.stringify({ models }))
     const { stdout } = await depthgate(['gate'], folder)
     for (const name of ['retired', 'set', 'gone', 'v2'])
-      expect(stdout).toContain(`golden/${name}: goldens of a model that the config does not name`)
+      expect(stdout).toContain(`golden/${name}: goldens of a model that depthgate.config.json does not name`)
     const pruned = await depthgate(['prune', '--config', 'other.config.json'], folder)
     expect(pruned.stdout).toMatch(
       /^removed golden\/gone \(.*\)\nremoved golden\/tiny\/baselines\/\S+, scene long-gone \(.*\)\n$/,
     )
     expect(readdirSync(join(folder, 'golden')).sort()).toEqual(['latest', 'retired', 'set', 'tiny', 'v2'])
     expect(existsSync(join(folder, 'golden/set/inner/manifest.json'))).toBe(true)
+  })
+
+  test('are none of what any of several configs needs', async () => {
+    const folder = await accepted()
+    const { environment, ...rest } = readJson(baselineFile(folder))
+    const there = { ...environment, precision: 'fp16' }
+    const half = `${baselineKey(there)}.json`
+    writeFileSync(join(baselines(folder), half), JSON.stringify({ environment: there, ...rest }))
+    for (const name of ['retired', 'gone'])
+      cpSync(join(folder, 'golden/tiny'), join(folder, 'golden', name), { recursive: true })
+    const tiny = { onnx: 'models/tiny.onnx' }
+    const other = { models: { tiny: { ...tiny, precisions: ['fp16'] }, retired: tiny } }
+    writeFileSync(join(folder, 'other.config.json'), JSON.stringify(other))
+    await depthgate(['gate'], folder)
+    const pruned = (...configs: string[]) =>
+      depthgate(['prune', '--dry-run', ...configs.flatMap(file => ['--config', file])], folder)
+    const alone = (await pruned()).stdout
+    for (const path of [`golden/tiny/baselines/${half}`, 'golden/retired', 'golden/gone'])
+      expect(alone).toContain(`would remove ${path} (`)
+    expect(alone).toContain(
+      'by depthgate.config.json alone; what other configs need stays where each is given',
+    )
+    expect((await pruned('depthgate.config.json', 'other.config.json')).stdout).toBe(
+      'would remove golden/gone (goldens of a model that depthgate.config.json does not name)\n',
+    )
   })
 
   test('of an engine that this config does not have are left to the config that has it', async () => {
@@ -345,7 +370,7 @@ describe.concurrent('obsolete goldens and baselines', () => {
     expect((await depthgate(['gate'], folder)).stdout).not.toContain('obsolete')
     other({})
     expect((await depthgate(['gate'], folder)).stdout).toMatch(
-      /obsolete .*\n {2}golden\/tiny\/baselines\/tf32-\S+\.json: the config no longer runs tiny at tf32\n\n/,
+      /obsolete, .*\n.*\n {2}golden\/tiny\/baselines\/tf32-\S+\.json: depthgate\.config\.json no longer runs tiny at tf32\n\n/,
     )
   })
 

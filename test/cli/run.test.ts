@@ -95,6 +95,24 @@ describe.concurrent('a run', () => {
     expect(blocked.code).toBe(2)
   })
 
+  test('takes the place of another only with --replace, and is refused before anything runs', async () => {
+    const folder = tinyProject()
+    const id = () => readJson(join(folder, 'nightly/run.json')).header.id
+    expect(await depthgate(['gate', '--save', 'nightly', '--replace'], folder)).toMatchObject({ code: 0 })
+    const first = id()
+    const refused = await depthgate(['gate', '--save', 'nightly'], folder)
+    expect(refused.stderr).toContain(
+      'nightly: holds a saved run already. Name a new folder, or add --replace',
+    )
+    expect(refused).toMatchObject({ code: 2, stdout: '' })
+    expect(id()).toBe(first)
+    expect(await depthgate(['gate', '--save', 'nightly', '--replace'], folder)).toMatchObject({ code: 0 })
+    expect(id()).not.toBe(first)
+    const alone = await depthgate(['gate', '--replace'], folder)
+    expect(alone.stderr).toContain('--replace: goes with --save FOLDER')
+    expect(alone).toMatchObject({ code: 2, stdout: '' })
+  })
+
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],

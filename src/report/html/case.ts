@@ -5,6 +5,8 @@ import type { FovVerdict, LimitResult, MapVerdict, Verdict } from '../../gate/ve
 import { unitOf } from '../../golden/kinds.ts'
 import { catalogue, type MetricName } from '../../metrics/index.ts'
 import { changeText } from '../baseline-text.ts'
+import type { Scale } from '../case-pictures.ts'
+import type { ErrorFigures } from '../error-figures.ts'
 import { countsWords } from '../phrase.ts'
 import { planRows } from '../plan-words.ts'
 import {
@@ -21,7 +23,7 @@ import {
 import type { CaseView, MapView, OutputView } from './case-view.ts'
 import { attributionChart, errorChart, errorSummary, marginBar, sign } from './charts.ts'
 import { type Html, html } from './markup.ts'
-import { depthPictures, sides } from './pictures.ts'
+import { apartPictures, depthPictures, sides } from './pictures.ts'
 
 /** One case: a line that tells what it came to, and behind it everything that is known. */
 export function caseHtml(view: CaseView): Html {
@@ -58,16 +60,18 @@ ${notesHtml(record.verdict)}
 }
 
 /** `told`: this is the output whose reason stands at the head of the case, and it brings the scene's picture. */
-function outputHtml(view: CaseView, { verdict, map }: OutputView, told: boolean): Html {
+function outputHtml(view: CaseView, { verdict, map, apart }: OutputView, told: boolean): Html {
   const unit = unitOf(verdict.kind)
   const name = `${sceneText(view.record)} ${verdict.output}`
   return html`<div class="output" role="group" aria-label="${verdict.output}">
-<h3>${sign(verdict.pass)} ${verdict.output}${unit && html` <small>${unit}</small>`}${!told && html` <span class="reason">${verdict.reason}</span>`}</h3>
+<h3>${sign(verdict.pass)} ${verdict.output}${unit && html` <small>${unit}</small>`}${!told && verdict.type !== 'incomparable' && html` <span class="reason">${verdict.reason}</span>`}</h3>
 ${typeof map === 'object' && depthPictures({ name, input: told ? view.input : undefined, map, verdict: verdict as MapVerdict })}
+${verdict.type === 'incomparable' && html`<p>Not compared: ${verdict.reason}.</p>`}
+${apart && apartPictures(name, told ? view.input : undefined, apart)}
 ${typeof map === 'string' && html`<p class="absent">No pictures: ${map}.</p>`}
 <div class="columns">
 ${verdict.type !== 'incomparable' && limitsHtml(verdict)}
-${typeof map === 'object' && distributionHtml(map, verdict as MapVerdict)}
+${typeof map === 'object' && distributionHtml(map.figures, map.scale, verdict as MapVerdict)}
 ${verdict.type === 'map' && worstHtml(verdict, typeof map === 'object' ? map : undefined, name)}
 </div>
 ${verdict.type === 'map' && metricsHtml(verdict)}
@@ -90,7 +94,9 @@ function byUse(a: LimitResult, b: LimitResult): number {
   return a.used === b.used ? 0 : b.used - a.used
 }
 
-function distributionHtml({ figures, scale }: MapView, verdict: MapVerdict): Html {
+function distributionHtml(figures: ErrorFigures | undefined, scale: Scale, verdict: MapVerdict): Html {
+  if (!figures)
+    return html`<div class="block"><h4>Error of the pixels</h4><p class="absent">Not told: the pixels that were judged are not known, because of a mask or of another golden.</p></div>`
   const { under, over } = sides(scale)
   return html`<div class="block"><h4>Error of the pixels</h4>${errorChart(figures, verdict.limits)}
 <p class="key"><span class="swatch under"></span> engine ${under} <span class="swatch over"></span> engine ${over} <span class="swatch curve"></span> pixels with at most this error${verdict.limits.some(({ name }) => name === 'p99Rel') && html` <span class="swatch dash"></span> limit of p99Rel`}</p>
@@ -99,7 +105,7 @@ function distributionHtml({ figures, scale }: MapView, verdict: MapVerdict): Htm
 
 function worstHtml(verdict: MapVerdict, map: MapView | undefined, name: string): Html | false {
   const unit = unitOf(verdict.kind) && ` ${unitOf(verdict.kind)}`
-  const worst = map?.figures.worst ?? (verdict.worst ? [verdict.worst] : [])
+  const worst = map?.figures?.worst ?? (verdict.worst ? [verdict.worst] : [])
   if (worst.length === 0) return false
   return html`<div class="block worst"><h4>Worst pixels</h4><table>
 <thead><tr><th scope="col">place</th><th scope="col">golden</th><th scope="col">engine</th><th scope="col">error</th></tr></thead>

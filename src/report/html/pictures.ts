@@ -1,9 +1,10 @@
 import { type ColormapName, colormap } from '../../depth/colormap.ts'
+import { formatShape } from '../../depth/depth-map.ts'
 import { figure } from '../../gate/figure.ts'
 import type { MapVerdict } from '../../gate/verdict.ts'
 import { unitOf } from '../../golden/kinds.ts'
 import type { Scale } from '../case-pictures.ts'
-import type { MapView } from './case-view.ts'
+import type { LoneView, MapView, OutputView } from './case-view.ts'
 import { type Html, html } from './markup.ts'
 
 interface DepthPictures {
@@ -37,6 +38,26 @@ ${input && html`<figure>${stage(html`<img data-picture="${input}" alt="${name}: 
 ${small(panels.golden, 'golden', full?.golden)}
 ${small(panels.engine, 'engine', full?.engine)}
 </div></div>`
+}
+
+/** Maps of which no pixel can be held against another, each by itself with its shape; and the scene's picture. */
+export function apartPictures(
+  name: string,
+  input: string | undefined,
+  { golden, engine }: NonNullable<OutputView['apart']>,
+): Html {
+  const seen = typeof golden === 'string' ? engine : golden
+  const figureOf = (key: string, [height = 1, width = 1]: readonly number[], what: string, caption = what) =>
+    html`<figure><div class="stage" style="--shape: ${width} / ${height}"><img data-picture="${key}" alt="${name}: ${what}" width="${width}" height="${height}"></div><figcaption>${caption}</figcaption></figure>`
+  const side = (map: LoneView | string, what: string) =>
+    typeof map === 'string'
+      ? html`<p class="absent">No picture of the ${what}: ${map}.</p>`
+      : figureOf(map.picture, map.shape, what, `${what}, ${formatShape(map.shape)}`)
+  return html`<div class="apart">
+${side(golden, 'golden')}
+${side(engine, 'engine')}
+${input && typeof seen === 'object' && figureOf(input, seen.shape, 'input')}
+</div>`
 }
 
 function depthLegend({ scale }: MapView, { kind }: MapVerdict): Html {

@@ -12,7 +12,7 @@ const name = { model: 'net', scene: 's', precision: 'fp16', engine: 'gpu' } as c
 const map = ndarray(Float32Array.of(1, 2, Number.NaN, 4), [2, 2])
 
 function saved(folder = join(temporaryFolder(), 'run'), cases: CaseRecord[] = []) {
-  const writer = saveRun(folder)
+  const writer = saveRun(folder, { replace: true })
   const outputs = writer.saveOutputs(name, { depth: map, fov_deg: Number.POSITIVE_INFINITY })
   writer.finish(runOf([judgedOf({ absRel: [Number.NaN, 0.01] }, { outputs }), ...cases]))
   return folder
@@ -79,6 +79,16 @@ describe('a saved run', () => {
     const other = temporaryFolder()
     writeFileSync(join(other, 'thesis.txt'), '')
     expect(() => saveRun(other)).toThrow(/is not empty and holds no saved run, so it is left alone/)
+  })
+
+  test('is not replaced unasked, nor is one that comes back after a kill', () => {
+    const folder = saved()
+    const message = /(run|release): holds a saved run already\. Name a new folder, or add --replace/
+    expect(() => saveRun(folder)).toThrow(message)
+    const parent = temporaryFolder()
+    saved(join(parent, '.release.old-99999977'))
+    expect(() => saveRun(join(parent, 'release'))).toThrow(message)
+    expect(readRun(join(parent, 'release')).run.cases).toHaveLength(1)
   })
 
   test('of gates that were killed, half a run goes and a run that was to be replaced comes back', () => {

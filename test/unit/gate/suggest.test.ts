@@ -38,8 +38,12 @@ test('a limit has room over the worst scene and over what reruns vary by', () =>
 test('percentages stay percentages, and 0.99 stays below 1', () => {
   const rmse = { name: 'rmse', stated: '2%', limit: 0.06 } as const
   const delta1 = { name: 'delta1', stated: '0.99', limit: 0.99 } as const
-  expect(suggest([sample('a', 0, { ...rmse, used: 0.5 })])[0]?.proposed).toBe('1.5%')
-  expect(suggest([sample('a', 0, { ...delta1, used: 0.5 })])[0]?.proposed).toBe(0.9925)
+  expect(suggest([sample('a', 0, { ...rmse, used: 0.5 })])).toMatchObject([
+    { inForce: '2%', proposed: '1.5%' },
+  ])
+  expect(suggest([sample('a', 0, { ...delta1, used: 0.5 })])).toMatchObject([
+    { inForce: 0.99, proposed: 0.9925 },
+  ])
 })
 
 test('nothing measured leaves a floor, because other machines round otherwise', () => {

@@ -93,6 +93,29 @@ describe('hostile text', () => {
   })
 })
 
+describe('the HTML page', () => {
+  test('leaves the distribution of errors out where it is not over the pixels that were judged', () => {
+    const page = (compared: (pixels: number) => number) => {
+      const source = { ...made, run: structuredClone(made.run) }
+      for (const record of source.run.cases)
+        if (record.type === 'judged' && record.verdict.outputs[0]?.type === 'map') {
+          const { counts } = record.verdict.outputs[0]
+          counts.compared = compared(counts.compared)
+        }
+      const file = join(temporaryFolder(), 'page.html')
+      writeReports(source, [{ format: 'html', path: file }], {})
+      return readFileSync(file, 'utf8')
+    }
+    const left = 'Not told: the pixels that were judged are not known'
+    expect(page(pixels => pixels)).not.toContain(left)
+    // under a mask fewer count
+    const masked = page(pixels => pixels - 10)
+    expect(masked).toContain(left)
+    expect(masked).not.toContain('pixels half are off')
+    expect(masked).toContain('class="slider"')
+  })
+})
+
 describe('JUnit', () => {
   const document = validated(junitXml(made.run, made.config.root, made.config.root))
   test('has a suite a variant, a test a scene, metrics and limits as properties', () => {
