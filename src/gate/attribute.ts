@@ -8,7 +8,7 @@ import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { distance } from './distance.ts'
 import { engineNamed } from './engines.ts'
-import { exportMistake } from './export-mistake.ts'
+import { exportFailure } from './export-failure.ts'
 import { type Inference, inferModel, type MadeHere } from './infer.ts'
 import { judgeInference } from './judge-scene.ts'
 import { type QuantizedRecipe, type ReducedRecipe, type Rest, sumsInFp16, withRest } from './recipe.ts'
@@ -45,7 +45,7 @@ export async function attribute(
 
   const corners: Corner[] = []
   let before = golden
-  let mistake: string | undefined
+  let known: string | undefined
   for (const { made, ...step } of stepsOf(model, failing, isPlan(settings))) {
     const inference = await cornerOf(model, failing, step, made)
     if (typeof inference === 'string') {
@@ -64,9 +64,9 @@ export async function attribute(
     })
     if (actual !== undefined) before = actual
     // the first corner: FP32 without fusion
-    if (corners.length === 1 && !pass) mistake = await exportMistake(model, inference, told.output)
+    if (corners.length === 1 && !pass) known = await exportFailure(model, inference, told.output)
   }
-  const { cause, reason } = decideCause(corners, mistake)
+  const { cause, reason } = decideCause(corners, known)
   const [first] = model.engines.keys()
   const hint = nodesHint(cause, corners, {
     ...{ model: model.name, scene: failing.scene },

@@ -7,9 +7,9 @@ export function canBeAttributed({ fingerprint, outputs }: Pick<Verdict, 'fingerp
 
 /**
  * Names the cause: the step that first breaks the tolerance, or the steps that only together do. Pure.
- * @param mistake what the export does otherwise, where that is known
+ * @param known of the run in FP32 without fusion, what its failing means
  */
-export function decideCause(all: readonly Corner[], mistake?: string): { cause: Cause; reason: string } {
+export function decideCause(all: readonly Corner[], known?: string): { cause: Cause; reason: string } {
   const corners = all.filter(({ problem }) => problem === undefined)
   const made = corners.filter(({ given }) => !given)
   const given = corners.filter(corner => corner.given)
@@ -31,7 +31,7 @@ export function decideCause(all: readonly Corner[], mistake?: string): { cause: 
   if (exported?.pass === false)
     return {
       cause: 'export',
-      reason: `FP32 without fusion already breaks the tolerance: the ONNX is not the network that made the goldens${mistake ? `; ${mistake}` : '. Export it again; compare weights and constants'}`,
+      reason: `FP32 without fusion already breaks the tolerance: ${known ?? 'the ONNX is not the network that made the goldens. Export it again; compare weights and constants'}`,
     }
   const lossy =
     quantized?.pass === false || rounded?.pass === false

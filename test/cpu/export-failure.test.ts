@@ -7,6 +7,7 @@ import { encodeNpy, readNpy } from '../../src/depth/npy.ts'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { findModel, loadConfig } from '../../src/gate/config.ts'
 import { runGate } from '../../src/gate/gate.ts'
+import type { Tolerance } from '../../src/gate/tolerance.ts'
 import { importGolden } from '../../src/golden/import.ts'
 import type { Preprocessing } from '../../src/golden/manifest.ts'
 import { temporaryFolder, writeConfig } from '../helpers/files.ts'
@@ -29,7 +30,11 @@ interface Golden {
 }
 
 /** Why the network fails whose goldens are those of `benign`, changed. */
-async function reasonFor(scenes: Record<string, Golden>, precision: 'fp32' | 'fp16' = 'fp32') {
+async function reasonFor(
+  scenes: Record<string, Golden>,
+  precision: 'fp32' | 'fp16' = 'fp32',
+  limits: Tolerance = {},
+) {
   const folder = temporaryFolder()
   for (const [scene, { input = same, depth: truth = same, preprocessing = raw }] of Object.entries(scenes)) {
     const file = (name: string, values: FloatArray, shape: number[]) => {
@@ -49,7 +54,9 @@ async function reasonFor(scenes: Record<string, Golden>, precision: 'fp32' | 'fp
       preprocessing,
     })
   }
-  writeConfig(folder, { models: { net: { onnx: join(benign, 'net.onnx') } } })
+  writeConfig(folder, {
+    models: { net: { onnx: join(benign, 'net.onnx'), outputs: { depth: { tolerance: { fp32: limits } } } } },
+  })
   const config = loadConfig(join(folder, 'depthgate.config.json'))
   const model = findModel(config, 'net')
   const [scene = ''] = Object.keys(scenes)
@@ -91,6 +98,13 @@ describe('a broken export is told by what it does', () => {
     ],
   ])('%s', async (_name, golden, reason) => {
     expect(await reasonFor({ s: golden })).toMatch(reason)
+  })
+
+  test('or the limit is too tight for FP32', async () => {
+    const reason = await reasonFor({ s: { depth: value => value * (1 + 1e-6) } }, 'fp32', { absRel: 1e-9 })
+    expect(reason).toMatch(
+      /tolerance: no pixel is off by more than 1\.\d+e-4 %, which is what FP32 loses by itself\. The limit is tighter/,
+    )
   })
 
   test('scenes that were mixed up', async () => {
