@@ -40,3 +40,9 @@ export function didYouMean(name: string, known: readonly string[]): string {
   const near = nearName(name, known)
   return near ? `; did you mean ${JSON.stringify(near)}?` : `; there are: ${known.join(', ')}.`
 }
+
+/** As `didYouMean`, and what there is besides: for names of which a network has few. */
+export function thereAre(name: string, known: readonly string[]): string {
+  const told = didYouMean(name, known)
+  return told.endsWith('?') ? `${told} There are: ${known.join(', ')}.` : told
+}

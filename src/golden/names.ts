@@ -1,5 +1,5 @@
 import { DepthgateError } from '../base/errors.ts'
-import { checkName } from '../base/names.ts'
+import { checkName, isName } from '../base/names.ts'
 
 /** What lies beside the scenes in a golden's folder, and beside the outputs in a scene's. */
 const besideScenes = new Set(['manifest.json', 'baselines'])
@@ -12,6 +12,11 @@ export function checkSceneName(name: string): string {
 
 /** Throws unless an output may have this name. */
 export function checkOutputName(name: string): string {
+  if (!isName(name))
+    throw new DepthgateError(
+      'name',
+      `output ${JSON.stringify(name)}: names are made of a-z 0-9 . _ - and do not begin with a dot. Name it otherwise, and say in the config what it is in the ONNX: \`outputs: { NAME: { onnx: ${JSON.stringify(name)} } }\``,
+    )
   return checkFree('output', name, besideOutputs)
 }
 

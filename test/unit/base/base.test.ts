@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { sha256, sha256File, stableJson, writeWhole } from '../../../src/base/files.ts'
 import { parseJson } from '../../../src/base/json.ts'
-import { checkName, didYouMean, isName, toName } from '../../../src/base/names.ts'
+import { checkName, didYouMean, isName, thereAre, toName } from '../../../src/base/names.ts'
 import { validated } from '../../../src/base/validate.ts'
 import { temporaryFolder } from '../../helpers/files.ts'
 
@@ -95,6 +95,12 @@ describe('names', () => {
     ['..Küche', 'k-che'],
     ['a.b', 'a.b'],
   ])('%j becomes %j', (text, name) => expect(toName(text)).toBe(name))
+
+  test('of few names all are told, the nearest first', () => {
+    expect(thereAre('dept', ['depth', 'fov'])).toBe('; did you mean "depth"? There are: depth, fov.')
+    expect(thereAre('zzzzz', ['depth', 'fov'])).toBe('; there are: depth, fov.')
+    expect(thereAre('zzzzz', [])).toBe('; there are none.')
+  })
 
   test('a mistyped name gets the nearest, a strange one the list', () => {
     expect(didYouMean('kitchn', ['kitchen', 'hall'])).toBe('; did you mean "kitchen"?')
