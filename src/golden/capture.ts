@@ -217,7 +217,7 @@ function keptBeside(out: string): (entry: string) => boolean {
   if (!existsSync(out)) return () => false
   try {
     const { manifest } = openGolden(out)
-    return entry => entry !== 'manifest.json' && !Object.hasOwn(manifest.scenes, entry)
+    return entry => entry !== 'manifest.json' && !Object.hasOwn(manifest.scenes, entry.normalize('NFC'))
   } catch {
     // the manifest that is replaced may be the damaged one: what it named is not known, baselines are
     return entry => entry === 'baselines'

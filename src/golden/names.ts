@@ -1,5 +1,5 @@
 import { DepthgateError } from '../base/errors.ts'
-import { checkName, isName } from '../base/names.ts'
+import { isLetterName, isName } from '../base/names.ts'
 
 /** What lies beside the scenes in a golden's folder, and beside the outputs in a scene's. */
 const besideScenes = new Set(['manifest.json', 'baselines'])
@@ -7,6 +7,11 @@ const besideOutputs = new Set(['input', 'preview'])
 
 /** Throws unless a scene may have this name. */
 export function checkSceneName(name: string): string {
+  if (!isLetterName(name))
+    throw new DepthgateError(
+      'name',
+      `scene ${JSON.stringify(name)}: names are made of lower-case letters, digits . _ - and do not begin with a dot`,
+    )
   return checkFree('scene', name, besideScenes)
 }
 
@@ -21,7 +26,7 @@ export function checkOutputName(name: string): string {
 }
 
 function checkFree(what: string, name: string, taken: ReadonlySet<string>): string {
-  if (!taken.has(checkName(what, name))) return name
+  if (!taken.has(name)) return name
   throw new DepthgateError(
     'name',
     `${what} ${JSON.stringify(name)}: depthgate keeps a file of its own under that name. Choose another`,

@@ -151,16 +151,21 @@ export function strayFiles({ folder, manifest }: Golden): string[] {
     for (const record of Object.values(scene.outputs)) if ('file' in record) known.add(record.file)
   }
   const found: string[] = []
-  for (const entry of readdirSync(folder)) {
+  for (const entry of namesIn(folder)) {
     if (!known.has(entry)) found.push(entry)
     else if (entry !== 'baselines' && statSync(join(folder, entry), { throwIfNoEntry: false })?.isDirectory())
       found.push(
-        ...readdirSync(join(folder, entry))
+        ...namesIn(join(folder, entry))
           .map(file => `${entry}/${file}`)
           .filter(file => !known.has(file)),
       )
   }
   return [...found.sort(), ...leftBeside(folder)]
+}
+
+/** As manifests write them: some file systems keep letters and their marks apart. */
+function namesIn(folder: string): string[] {
+  return readdirSync(folder).map(name => name.normalize('NFC'))
 }
 
 function interruptedCapture(folder: string): string {

@@ -14,7 +14,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type DepthMap, packed } from '../../src/depth/depth-map.ts'
 import { openGolden, readTruth, strayFiles } from '../../src/golden/store.ts'
 import { depthgate } from '../helpers/cli.ts'
-import { repo, temporaryFolder, tinyProject, writeMap } from '../helpers/files.ts'
+import { repo, temporaryFolder, tinyProject, writeConfig, writeMap } from '../helpers/files.ts'
 
 /** A real PyTorch: DEPTHGATE_PYTHON, else python3, else the system's. CI installs Debian's python3-torch. */
 const python = [process.env.DEPTHGATE_PYTHON, 'python3', '/usr/bin/python3'].find(program => {
@@ -367,12 +367,57 @@ def named():
     ])
   })
 
+  test('letters of any script stay in the names of scenes, from the file to the gate and its page', async () => {
+    const place = temporaryFolder()
+    for (const file of ['tiny.py', 'poisoned.onnx', 'tiny.onnx'])
+      copyFileSync(join(tiny, file), join(place, file))
+    for (const name of ['Ku\u0308che', 'Kinderzimmer 2', '厨房'])
+      copyFileSync(join(tiny, 'gradient.png'), join(place, `${name}.png`))
+    const out = ['--model', 'tiny.py:tiny', '--scenes', '*.png', '--out', 'golden/tiny', '--replace']
+    const outputs = ['--output', 'inverse_depth=inverse-depth', '--output', 'fov_deg=fov']
+    const captured = await depthgate(['capture', '--python', python!, ...out, ...outputs], place, {
+      LC_ALL: 'C',
+    })
+    expect(captured).toMatchObject({
+      code: 0,
+      stderr: 'captured kinderzimmer-2\ncaptured küche\ncaptured 厨房\n',
+    })
+    const golden = openGolden(join(place, 'golden/tiny'))
+    expect(Object.keys(golden.manifest.scenes)).toEqual(['kinderzimmer-2', 'küche', '厨房'])
+    expect(strayFiles(golden)).toEqual([])
+
+    writeConfig(place, { models: { tiny: { onnx: 'tiny.onnx' } } })
+    expect(await depthgate(['gate', '--scene', 'ku\u0308che', '--scene', '厨房'], place)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 passed, 0 failed'),
+    })
+    expect(await depthgate(['accept', '--all'], place)).toMatchObject({ code: 0 })
+    writeConfig(place, { models: { tiny: { onnx: 'poisoned.onnx' } } })
+    const { code, stdout } = await depthgate(['gate', '--scene', 'küche'], place)
+    expect(code).toBe(1)
+    const [, picture] = /picture: +(\S+\.png)/.exec(stdout)!
+    expect(picture).toContain('/tiny/küche/')
+    expect(existsSync(join(place, picture!))).toBe(true)
+    expect(readFileSync(join(place, '.depthgate/report/index.html'), 'utf8')).toContain('tiny/küche')
+  })
+
   test('two scenes of one name are refused', async () => {
     mkdirSync(join(folder, 'more'), { recursive: true })
     copyFileSync(join(folder, 'waves.npy'), join(folder, 'more/Gradient.npy'))
     const { code, stderr } = await capture(complete('bad/tiny', '--scenes', 'more/*.npy'))
     expect(stderr).toMatch(/gradient\.png and more\/Gradient\.npy: two goldens of one name \(gradient\)/)
     expect(code).toBe(2)
+    // composed or not, and where only case tells them apart: σ and ς are one letter
+    mkdirSync(join(folder, 'letters'), { recursive: true })
+    for (const name of ['ü', 'U\u0308', 'σ', 'ς'])
+      copyFileSync(join(folder, 'waves.npy'), join(folder, `letters/${name}.npy`))
+    const letters = (names: string) => capture(complete('bad/tiny', '--scenes', `letters/${names}.npy`))
+    expect((await letters('{ü,U\u0308}')).stderr).toMatch(
+      /letters\/U\u0308\.npy and letters\/ü\.npy: two goldens of one name \(ü\)/,
+    )
+    expect((await letters('[σς]')).stderr).toMatch(
+      /letters\/ς\.npy and letters\/σ\.npy: two goldens of one name/,
+    )
   })
 
   test('a Python without PyTorch, or no Python, is told with the way out', async () => {
