@@ -377,6 +377,7 @@ def named():
     const outputs = ['--output', 'inverse_depth=inverse-depth', '--output', 'fov_deg=fov']
     const captured = await depthgate(['capture', '--python', python!, ...out, ...outputs], place, {
       LC_ALL: 'C',
+      PYTHONIOENCODING: 'latin-1',
     })
     expect(captured).toMatchObject({
       code: 0,
