@@ -5,7 +5,13 @@ import { makeFolder, readSource, writeWhole } from '../base/files.ts'
 import { checkName } from '../base/names.ts'
 import { encodeNpy } from '../depth/npy.ts'
 import { hashOnnx } from '../onnx/hash.ts'
-import { checkExportedInput, checkExportedOutputs, type Exported, readExported } from './exported.ts'
+import {
+  checkExportedInput,
+  checkExportedOutputs,
+  type Exported,
+  orderRemarks,
+  readExported,
+} from './exported.ts'
 import { derivedDepth, isFov, primaryOutput, withDerived } from './kinds.ts'
 import type { Manifest, Preprocessing } from './manifest.ts'
 import { checkOutputName } from './names.ts'
@@ -65,7 +71,12 @@ export async function capture(request: CaptureRequest): Promise<Golden> {
   const keep = keptBeside(out)
   const exported = request.onnx === undefined ? undefined : readExported(request.onnx)
   const asked = Object.keys(outputs).filter(name => !outputs[name]?.derived)
-  if (exported) checkExportedOutputs(exported, asked, request.onnxNames ?? {})
+  if (exported) {
+    const { onnxNames = {} } = request
+    checkExportedOutputs(exported, asked, onnxNames)
+    const named = request.outputs.map(([name]) => onnxNames[name] ?? name)
+    for (const remark of orderRemarks(exported, named)) request.onRemark?.(remark)
+  }
 
   const staging = stagingFor(out)
   const leave = () => {

@@ -56,3 +56,15 @@ export function checkExportedInput({ file, input }: Exported, scene: string, fed
         'Bring the scenes to that size, or export the model at theirs, or with free axes'),
   )
 }
+
+/** What a person should know where outputs are named in another order than the ONNX has them, by their names there. Pure. */
+export function orderRemarks({ file, outputs }: Exported, named: readonly string[]): string[] {
+  const common = (names: readonly string[], others: readonly string[]) =>
+    names.filter(name => others.includes(name)).join(', ')
+  const [asked, there] = [common(named, outputs), common(outputs, named)]
+  return asked === there
+    ? []
+    : [
+        `--output names ${asked} in this order, ${file} has ${there}. Right where the network returns a mapping; one that returns a tuple is named in its order`,
+      ]
+}

@@ -465,6 +465,15 @@ describe('depthgate capture --onnx', () => {
     expect(code).toBe(2)
   })
 
+  test('another order than that of the ONNX is told: of a tuple it would swap the outputs', async () => {
+    expect((await onnx('waves.npy', ['fov_deg=fov', 'inverse_depth=ignore'])).stderr).toMatch(
+      /^note: --output names fov_deg, inverse_depth in this order, tiny\.onnx has inverse_depth, fov_deg\. .*tuple is named in its order\n/,
+    )
+    expect(
+      (await onnx('waves.npy', ['inverse_depth=inverse-depth', 'other=ignore', 'fov_deg=fov'])).stderr,
+    ).toMatch(/^depthgate: no-such-python/)
+  })
+
   test('names that the config gives to outputs of the ONNX are known', async () => {
     const project = (output: object) => {
       const place = tinyProject()
