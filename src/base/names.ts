@@ -12,6 +12,36 @@ export function isName(name: string): boolean {
   return wholeSegment.test(name) && !inherited.has(name)
 }
 
+/** Lower-case letters of any script with their marks, digits; the rest as in `segment`. */
+const letters = '\\p{Ll}\\p{Lo}\\p{Lm}\\p{Nd}'
+/** As `segment`, with letters of any script: for names that people give to pictures. Needs the flag `u`. */
+export const letterSegment = `[${letters}_-][${letters}\\p{M}._-]*`
+const wholeLetterSegment = new RegExp(`^${letterSegment}$`, 'u')
+const invisible = /\p{Default_Ignorable_Code_Point}+/gu
+
+/**
+ * Whether `name` is one safe path segment of letters of any script. Only Unicode's composed form (NFC) is: one that looks the
+ * same would be another file on some systems, and the same on others.
+ */
+export function isLetterName(name: string): boolean {
+  return (
+    wholeLetterSegment.test(name) &&
+    !inherited.has(name) &&
+    name === name.normalize('NFC') &&
+    name.search(invisible) === -1
+  )
+}
+
+/** As `toName`, but letters of any script stay, in Unicode's composed form (NFC). */
+export function toLetterName(text: string): string {
+  return text
+    .replace(invisible, '')
+    .toLowerCase()
+    .normalize('NFC')
+    .replace(new RegExp(`[^${letters}\\p{M}._-]+`, 'gu'), '-')
+    .replace(/^[.\p{M}-]+|-+$/gu, '')
+}
+
 /** Throws unless `name` is a safe path segment. `what` is how the error calls it. */
 export function checkName(what: string, name: string): string {
   if (isName(name)) return name
@@ -39,4 +69,10 @@ export function didYouMean(name: string, known: readonly string[]): string {
   if (known.length === 0) return '; there are none.'
   const near = nearName(name, known)
   return near ? `; did you mean ${JSON.stringify(near)}?` : `; there are: ${known.join(', ')}.`
+}
+
+/** As `didYouMean`, and what there is besides: for names of which a network has few. */
+export function thereAre(name: string, known: readonly string[]): string {
+  const told = didYouMean(name, known)
+  return told.endsWith('?') ? `${told} There are: ${known.join(', ')}.` : told
 }

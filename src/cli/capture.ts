@@ -1,7 +1,9 @@
+import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { didYouMean } from '../base/names.ts'
 import { plural } from '../base/plural.ts'
 import { defaultPython } from '../base/python.ts'
+import { goldenFolder, loadConfig, nearestConfigs } from '../gate/config.ts'
 import { capture as runCapture } from '../golden/capture.ts'
 import type { OutputKind } from '../golden/manifest.ts'
 import { outputKinds } from '../golden/manifest-schema.ts'
@@ -17,9 +19,11 @@ export const capture: Command = {
   --out FOLDER             where the goldens go; its last segment is the model's name
   --output NAME=KIND       the network's outputs, in the order that it returns them; NAME as in the ONNX. KIND:
                            ${outputKinds.slice(0, 3).join(', ')},
-                           ${outputKinds.slice(3).join(', ')}
+                           ${outputKinds.slice(3).join(', ')},
+                           or ignore: the network returns it, and it is not kept
   --mean R,G,B --std R,G,B a picture becomes (pixel / 255 - mean) / std, RGB, NCHW (0,0,0 and 1,1,1)
-  --onnx FILE              the ONNX exported from this model; its hash is kept beside the goldens
+  --onnx FILE              the ONNX exported from this model: it must take the scenes and have the outputs, by
+                           their names in the config where that gives them others; its hash is kept
   --device cuda|cpu        by default CUDA where PyTorch sees it
   --python PROGRAM         a Python that has PyTorch (DEPTHGATE_PYTHON, else python3)
   --replace                put the new goldens in the place of old ones
@@ -52,16 +56,19 @@ Exit code: 0 captured, 2 nothing was written.
         'usage',
         `depthgate capture needs ${missing.map(flag => `--${flag}`).join(', ')}. See: depthgate capture --help`,
       )
+    const outputs = outputsOf(values.output)
     const golden = await runCapture({
       model: values.model!,
       // an unquoted glob is spread by the shell: the first file comes with the flag, the others alone
       scenes: [...values.scenes, ...positionals],
       out: values.out!,
-      outputs: outputsOf(values.output),
+      outputs,
       input: preprocessingOf(values.mean, values.std),
       python: values.python,
       replace: values.replace,
       ...(values.onnx !== undefined && { onnx: values.onnx }),
+      // a config of another machine need not load here
+      ...((values.onnx !== undefined || outputs.some(([, kind]) => kind === 'ignore')) && told(values.out!)),
       ...(values.device !== undefined && { device: values.device }),
       onProgress: line => console.error(line),
       onRemark: remark => console.error(`note: ${remark}`),
@@ -74,14 +81,30 @@ Exit code: 0 captured, 2 nothing was written.
   },
 }
 
-function outputsOf(pairs: readonly string[]): [name: string, kind: OutputKind][] {
-  const outputs = new Map<string, OutputKind>()
+/** What the config says of the outputs of the model whose goldens lie there, if there is one. */
+function told(out: string): { onnxNames?: Record<string, string>; ignoreOutputs?: string[] } {
+  if (process.env.DEPTHGATE_CONFIG === undefined && nearestConfigs(process.cwd()).length === 0) return {}
+  const { root, config } = loadConfig()
+  const model = Object.entries(config.models).find(
+    ([name, entry]) => goldenFolder(root, name, entry) === resolve(out),
+  )?.[1]
+  const names = Object.entries(model?.outputs ?? {}).flatMap(([output, { onnx }]) =>
+    onnx === undefined ? [] : [[output, onnx] as const],
+  )
+  return { onnxNames: Object.fromEntries(names), ignoreOutputs: model?.ignoreOutputs ?? [] }
+}
+
+const keptOrNot = [...outputKinds, 'ignore'] as const
+
+function outputsOf(pairs: readonly string[]): [name: string, kind: OutputKind | 'ignore'][] {
+  const outputs = new Map<string, OutputKind | 'ignore'>()
   for (const pair of pairs) {
-    const [name = '', kind = ''] = pair.split('=')
-    if (!(outputKinds as readonly string[]).includes(kind))
-      throw new DepthgateError('usage', `--output ${pair}: write NAME=KIND${didYouMean(kind, outputKinds)}`)
+    const [, name = '', given = ''] = /^([^=]+)=(.*)$/.exec(pair) ?? []
+    const kind = keptOrNot.find(known => known === given)
+    if (kind === undefined)
+      throw new DepthgateError('usage', `--output ${pair}: write NAME=KIND${didYouMean(given, keptOrNot)}`)
     if (outputs.has(name)) throw new DepthgateError('usage', `--output ${pair}: ${name} is named twice`)
-    outputs.set(name, kind as OutputKind)
+    outputs.set(name, kind)
   }
   return [...outputs]
 }

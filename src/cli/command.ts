@@ -21,7 +21,12 @@ type Parsed<T extends Options> = ReturnType<
 /** util.parseArgs with errors that point to the verb's help. */
 export function parse<const T extends Options>(verb: string, args: string[], options: T): Parsed<T> {
   try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true })
+    const parsed = parseArgs({ args, options, allowPositionals: true, strict: true })
+    const { scene } = parsed.values as { scene?: unknown }
+    // as goldens name scenes, though some systems keep letters and their marks apart
+    return Array.isArray(scene)
+      ? { ...parsed, values: { ...parsed.values, scene: scene.map(name => String(name).normalize('NFC')) } }
+      : parsed
   } catch (thrown) {
     const [, unknown] = /^Unknown option '([^']+)'/.exec(messageOf(thrown)) ?? []
     const told =

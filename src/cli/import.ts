@@ -11,7 +11,7 @@ export const importCommand: Command = {
   summary: 'make a golden from arrays that PyTorch wrote elsewhere',
   help: `depthgate import MODEL/SCENE --input X --depth Y.npy --unit UNIT --source "…" [options]
 
-  MODEL/SCENE         the golden's name, made of a-z 0-9 . _ -
+  MODEL/SCENE         the golden's name: a model of a-z 0-9 . _ -, a scene of lower-case letters, digits . _ -
   --input X           the picture (.png) or tensor (.npy, float32) exactly as the model saw it
   --depth Y.npy       what PyTorch produced, H×W floats
   --unit UNIT         ${Object.entries(importUnits)
@@ -45,7 +45,7 @@ Exit code: 0 imported, 2 nothing was written.
       replace: { type: 'boolean', default: false },
     })
     const [name, ...more] = positionals
-    const [model, scene, ...rest] = name?.split('/') ?? []
+    const [model, scene, ...rest] = name?.normalize('NFC').split('/') ?? []
     if (model === undefined || scene === undefined || rest.length > 0 || more.length > 0)
       throw new DepthgateError(
         'usage',

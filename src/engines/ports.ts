@@ -1,7 +1,8 @@
 import type { NdArray } from 'ndarray'
 import { DepthgateError } from '../base/errors.ts'
-import { didYouMean } from '../base/names.ts'
+import { thereAre } from '../base/names.ts'
 import { type FloatArray, formatShape } from '../depth/depth-map.ts'
+import { layoutHint, takesShape } from '../onnx/ports.ts'
 import type { Port } from './engine.ts'
 
 /** The one input of a network that takes a tensor; errors name the file that the network came from. */
@@ -22,21 +23,12 @@ export function feedPort(
       'onnx',
       `${file}: input ${describePort(feed)} is not float32. Keep the graph's inputs and outputs in float32`,
     )
-  const fits =
-    feed.shape.length === tensor.shape.length &&
-    feed.shape.every((length, axis) => typeof length === 'string' || length === tensor.shape[axis])
-  if (!fits)
+  if (!takesShape(feed.shape, tensor.shape))
     throw new DepthgateError(
       'onnx',
-      `${file}: input ${describePort(feed)} does not take the scene's tensor of ${formatShape(tensor.shape)}. ${isChannelsLast(feed.shape, tensor.shape) ? 'Its layout is NHWC, and NCHW is fed: export it as NCHW, or let it begin with a Transpose of perm 0, 3, 1, 2' : 'Export at the size that the goldens were captured with'}`,
+      `${file}: input ${describePort(feed)} does not take the scene's tensor of ${formatShape(tensor.shape)}. ${layoutHint(feed.shape, tensor.shape) ?? 'Export at the size that the goldens were captured with'}`,
     )
   return feed
-}
-
-/** Whether a network wants N×H×W×C where N×C×H×W is fed. */
-function isChannelsLast(wanted: Port['shape'], fed: readonly number[]): boolean {
-  const channels = fed[1]
-  return wanted.length === 4 && fed.length === 4 && wanted[3] === channels && wanted[1] !== channels
 }
 
 /** Throws unless there is an output of this name and a type that can be judged. */
@@ -50,7 +42,7 @@ export function checkFetch(
   if (!found)
     throw new DepthgateError(
       'onnx',
-      `${file}: has no output ${JSON.stringify(name)}${didYouMean(
+      `${file}: has no output ${JSON.stringify(name)}${thereAre(
         name,
         outputs.map(output => output.name),
       )} Name it in the config: \`outputs: { NAME: { onnx: '…' } }\``,

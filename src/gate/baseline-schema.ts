@@ -1,4 +1,5 @@
 import { segment } from '../base/names.ts'
+import { sceneName } from '../golden/manifest-schema.ts'
 import { limitNames } from './tolerance.ts'
 
 /** Raised when a reader of this version could misread what is written. */
@@ -18,7 +19,7 @@ export const baselineSchema = {
     environment: { type: 'object' },
     scenes: {
       type: 'object',
-      propertyNames: name,
+      propertyNames: sceneName,
       additionalProperties: {
         type: 'object',
         properties: {

@@ -5,7 +5,7 @@ import { createJiti } from 'jiti'
 import { cacheFolder } from '../base/cache.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { parseJson } from '../base/json.ts'
-import { didYouMean } from '../base/names.ts'
+import { didYouMean, thereAre } from '../base/names.ts'
 import { checkRealm } from '../base/realm.ts'
 import { validated } from '../base/validate.ts'
 import type { Precision } from '../engines/engine.ts'
@@ -146,7 +146,7 @@ export function findModel({ file, root, cache, config }: LoadedConfig, name: str
       if (!Object.hasOwn(golden.manifest.outputs, output))
         throw new DepthgateError(
           'config',
-          `${file}: model ${name} sets limits for the output ${JSON.stringify(output)}, which its golden does not have${didYouMean(output, Object.keys(golden.manifest.outputs))}`,
+          `${file}: model ${name} sets limits for the output ${JSON.stringify(output)}, which its golden does not have${thereAre(output, Object.keys(golden.manifest.outputs))}`,
         )
     refuseIdleKeys(found, golden, `${file}: model ${name}`)
     const judged = judgedOutputs(golden.manifest.outputs, found)

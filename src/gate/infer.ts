@@ -1,4 +1,5 @@
 import { DepthgateError } from '../base/errors.ts'
+import { thereAre } from '../base/names.ts'
 import { checkChoice, checkKeys } from '../base/options.ts'
 import { asDepthMap, type DepthMap } from '../depth/depth-map.ts'
 import { metricDepth } from '../depth/metric-depth.ts'
@@ -218,7 +219,7 @@ function checkOutputs(
     if (lacks !== undefined)
       throw new DepthgateError(
         'config',
-        `${file}: model ${name}: ${where} ${JSON.stringify(lacks)}, an output that ${onnx} does not have. It has ${there.join(', ')}`,
+        `${file}: model ${name}: ${where} ${JSON.stringify(lacks)}, an output that ${onnx} does not have${thereAre(lacks, there)}`,
       )
   }
   if (ofOnnx) slip('`outputs` names', renamed)

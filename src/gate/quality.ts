@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
-import { didYouMean } from '../base/names.ts'
+import { thereAre } from '../base/names.ts'
 import { asDepthMap, type DepthMap, type FloatArray, formatShape, packed } from '../depth/depth-map.ts'
 import { readNpy } from '../depth/npy.ts'
 import { primaryOutput } from '../golden/kinds.ts'
@@ -35,7 +35,7 @@ export function checkTruth(model: Model): void {
   if (kind === undefined)
     throw new DepthgateError(
       'config',
-      `${where}: the golden has no output ${JSON.stringify(output)}${didYouMean(output, Object.keys(outputs))}`,
+      `${where}: the golden has no output ${JSON.stringify(output)}${thereAre(output, Object.keys(outputs))}`,
     )
   if (!Object.hasOwn(model.judged, output))
     throw new DepthgateError(

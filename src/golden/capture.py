@@ -5,6 +5,7 @@ kinds, and for each scene the input tensor (.npy, float32) and the folder for it
 output and FACTS.json: what ran, on what, with which weights. Needs torch >= 1.13 and numpy, nothing else.
 """
 
+import difflib
 import hashlib
 import importlib.util
 import json
@@ -56,17 +57,36 @@ def check_float32(torch, model):
             )
 
 
-def named_outputs(result, names):
-    """The forward result as {name: tensor}: by key for mappings, else in order."""
+def described(value):
+    """What the model returned in one place: a tensor's lengths, else its type."""
+    return "×".join(map(str, value.shape)) or "scalar" if hasattr(value, "shape") else f"a {type(value).__name__}"
+
+
+def named_outputs(result, kinds):
+    """What is kept of the forward result, as {name: tensor}: by key for mappings, else in order."""
     if hasattr(result, "items"):
-        missing = [name for name in names if name not in result]
-        if missing:
-            raise Refused(f"the model returned {sorted(result)}, not {missing}: name its outputs with --output")
-        return {name: result[name] for name in names}
-    items = list(result) if isinstance(result, (tuple, list)) else [result]
-    if len(items) != len(names):
-        raise Refused(f"the model returned {len(items)} outputs, --output named {len(names)}: {', '.join(names)}")
-    return dict(zip(names, items))
+        there = [str(key) for key in result]
+        for name in kinds:
+            if name in result:
+                continue
+            near = difflib.get_close_matches(name, there, n=1)
+            hint = f'did you mean "{near[0]}"? There are: ' if near else "there are: "
+            raise Refused(f'--output {name}: the model returns no "{name}"; {hint}{", ".join(there)}')
+        named = {name: result[name] for name in kinds}
+    else:
+        items = list(result) if isinstance(result, (tuple, list)) else [result]
+        if len(items) != len(kinds):
+            raise Refused(
+                f"the model returns {len(items)} output{'' if len(items) == 1 else 's'} "
+                f"({', '.join(map(described, items))}), --output names {len(kinds)}: {', '.join(kinds)}. "
+                "Name each in that order; NAME=ignore keeps one out of the goldens"
+            )
+        named = dict(zip(kinds, items))
+    kept = {name: value for name, value in named.items() if kinds[name] != "ignore"}
+    for name, value in kept.items():
+        if not hasattr(value, "detach"):
+            raise Refused(f"output {name} is {described(value)}, not a tensor. Write --output {name}=ignore")
+    return kept
 
 
 def metric_depth(torch, canonical, fov_deg):
@@ -78,11 +98,12 @@ def metric_depth(torch, canonical, fov_deg):
 
 def as_output(tensor, name, kind, scene):
     tensor = tensor.detach()
+    shape = described(tensor)
     if tensor.dtype.is_floating_point and str(tensor.dtype) != "torch.float32":
         raise Refused(f"output {name} is {tensor.dtype}, not float32: the model computes below FP32 somewhere")
     if kind == "fov":
         if tensor.numel() != 1:
-            raise Refused(f"output {name} is declared as fov, one number, but has shape {list(tensor.shape)}")
+            raise Refused(f"output {name} is declared as fov, one number, but has shape {shape}")
         value = float(tensor.reshape(()))
         if not (math.isfinite(value) and 0 < value < 180):
             raise Refused(f"scene {scene}: a field of view of {value} degrees")
@@ -90,7 +111,7 @@ def as_output(tensor, name, kind, scene):
     while tensor.dim() > 2 and tensor.shape[0] == 1:
         tensor = tensor[0]
     if tensor.dim() != 2:
-        raise Refused(f"output {name} has shape {list(tensor.shape)}, expected one map H x W")
+        raise Refused(f"output {name} has shape {shape}, expected one map H×W. {name}=ignore keeps it out of the goldens")
     if not bool(tensor.isfinite().any()):
         raise Refused(f"scene {scene}: output {name} has no finite value; such a golden would compare nothing")
     return tensor.cpu().contiguous().numpy().astype("<f4")
@@ -123,19 +144,18 @@ def run(request):
     model.to(device)
 
     kinds = dict(map(tuple, request["outputs"]))
-    names = [name for name, _ in request["outputs"]]
-    canonical = next((n for n in names if kinds[n] == "canonical-inverse-depth"), None)
-    fov = next((n for n in names if kinds[n] == "fov"), None)
+    canonical = next((n for n in kinds if kinds[n] == "canonical-inverse-depth"), None)
+    fov = next((n for n in kinds if kinds[n] == "fov"), None)
     derived = request["derived"]
     scalars, repeatable = {}, True
 
     with torch.no_grad():
         for scene in request["scenes"]:
             image = torch.from_numpy(numpy.load(scene["input"], allow_pickle=False)).to(device)
-            outputs = named_outputs(model(image), names)
+            outputs = named_outputs(model(image), kinds)
             if scene is request["scenes"][0]:
-                again = named_outputs(model(image), names)
-                repeatable = all(torch.equal(outputs[n], again[n]) for n in names)
+                again = named_outputs(model(image), kinds)
+                repeatable = all(torch.equal(outputs[n], again[n]) for n in outputs)
             if derived:
                 outputs[derived] = metric_depth(torch, outputs[canonical], outputs[fov].reshape(()))
             for name, tensor in outputs.items():

@@ -5,6 +5,13 @@ import { makeFolder, readSource, writeWhole } from '../base/files.ts'
 import { checkName } from '../base/names.ts'
 import { encodeNpy } from '../depth/npy.ts'
 import { hashOnnx } from '../onnx/hash.ts'
+import {
+  checkExportedInput,
+  checkExportedOutputs,
+  type Exported,
+  orderRemarks,
+  readExported,
+} from './exported.ts'
 import { derivedDepth, isFov, primaryOutput, withDerived } from './kinds.ts'
 import type { Manifest, Preprocessing } from './manifest.ts'
 import { checkOutputName } from './names.ts'
@@ -23,11 +30,15 @@ export interface CaptureRequest {
   scenes: readonly string[]
   /** The golden's folder; its last segment is the model's name. */
   out: string
-  /** The network's outputs in the order that it returns them. */
+  /** The network's outputs in the order that it returns them; one of kind `ignore` is not kept. */
   outputs: TorchRequest['outputs']
   input: Preprocessing
-  /** The ONNX that was exported from this model; its hash is kept. */
+  /** The ONNX that was exported from this model: it must take the scenes and have the outputs; its hash is kept. */
   onnx?: string
+  /** What the ONNX calls an output, where that is another name. */
+  onnxNames?: Readonly<Record<string, string>>
+  /** Outputs that the gate is told to leave unjudged already, by their names in the ONNX. */
+  ignoreOutputs?: readonly string[]
   /** A Python that has PyTorch and NumPy; by default `python3`. */
   python?: string
   /** By default CUDA where PyTorch sees it. */
@@ -58,7 +69,14 @@ export async function capture(request: CaptureRequest): Promise<Golden> {
       `${request.out}: has goldens already. Add --replace to put new ones in their place`,
     )
   const keep = keptBeside(out)
-  const onnx = request.onnx === undefined ? {} : { onnx: hashOnnx(request.onnx) }
+  const exported = request.onnx === undefined ? undefined : readExported(request.onnx)
+  const asked = Object.keys(outputs).filter(name => !outputs[name]?.derived)
+  if (exported) {
+    const { onnxNames = {} } = request
+    checkExportedOutputs(exported, asked, onnxNames)
+    const named = request.outputs.map(([name]) => onnxNames[name] ?? name)
+    for (const remark of orderRemarks(exported, named)) request.onRemark?.(remark)
+  }
 
   const staging = stagingFor(out)
   const leave = () => {
@@ -67,7 +85,8 @@ export async function capture(request: CaptureRequest): Promise<Golden> {
   }
   process.once('SIGINT', leave).once('SIGTERM', leave)
   try {
-    const inputs = stageInputs(staging, scenes, request.input)
+    const inputs = stageInputs(staging, scenes, request.input, exported)
+    const onnx = exported && { onnx: hashOnnx(exported.file) }
     const torch: TorchRequest = {
       file,
       factory,
@@ -105,7 +124,24 @@ export async function capture(request: CaptureRequest): Promise<Golden> {
     process.off('SIGINT', leave).off('SIGTERM', leave)
     rmSync(staging, { recursive: true, force: true })
   }
+  const left = unjudged(request, exported, asked)
+  if (left.length > 0)
+    request.onRemark?.(
+      `not kept: ${left.join(', ')}. The gate wants \`ignoreOutputs: ${JSON.stringify(left)}\` for ${model} in the config${exported ? '' : ', where the ONNX has that'}`,
+    )
   return openGolden(out)
+}
+
+/** The outputs that the gate would miss a golden of: those of the ONNX; where none is named, those that are not kept on purpose. */
+function unjudged(
+  { outputs, onnxNames = {}, ignoreOutputs = [] }: CaptureRequest,
+  exported: Exported | undefined,
+  kept: readonly string[],
+): string[] {
+  const called = (name: string) => onnxNames[name] ?? name
+  const there = exported?.outputs ?? outputs.map(([name]) => called(name))
+  const known = [...kept.map(called), ...ignoreOutputs]
+  return there.filter(name => !known.includes(name))
 }
 
 type SceneRecord = Manifest['scenes'][string]
@@ -115,6 +151,7 @@ function stageInputs(
   staging: string,
   scenes: ReadonlyMap<string, string>,
   preprocessing: Preprocessing,
+  exported: Exported | undefined,
 ): Map<string, SceneRecord['input']> {
   try {
     makeFolder(join(staging, work))
@@ -129,6 +166,7 @@ function stageInputs(
   for (const [name, path] of scenes) {
     const bytes = readSource(path, 'capture', 'Check the path')
     const tensor = imageTensor(bytes, path, preprocessing)
+    if (exported) checkExportedInput(exported, path, tensor.shape)
     inputs.set(name, writeFile(staging, `${name}/input${extname(path)}`, bytes))
     writeWhole(join(staging, work, `${name}.npy`), encodeNpy(tensor))
   }
@@ -176,7 +214,12 @@ function splitModel(model: string): [file: string, factory: string] {
 
 function outputSpecs(outputs: CaptureRequest['outputs']): Manifest['outputs'] {
   const specs: Manifest['outputs'] = {}
-  for (const [name, kind] of outputs) specs[checkOutputName(name)] = { kind }
+  for (const [name, kind] of outputs) if (kind !== 'ignore') specs[checkOutputName(name)] = { kind }
+  if (Object.keys(specs).length === 0)
+    throw new DepthgateError(
+      'capture',
+      '--output: every output is ignored, so there is nothing to keep. Give one its KIND',
+    )
   return withDerived(specs)
 }
 
@@ -185,7 +228,7 @@ function keptBeside(out: string): (entry: string) => boolean {
   if (!existsSync(out)) return () => false
   try {
     const { manifest } = openGolden(out)
-    return entry => entry !== 'manifest.json' && !Object.hasOwn(manifest.scenes, entry)
+    return entry => entry !== 'manifest.json' && !Object.hasOwn(manifest.scenes, entry.normalize('NFC'))
   } catch {
     // the manifest that is replaced may be the damaged one: what it named is not known, baselines are
     return entry => entry === 'baselines'

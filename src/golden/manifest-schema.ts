@@ -1,8 +1,9 @@
-import { segment } from '../base/names.ts'
+import { letterSegment, segment } from '../base/names.ts'
 
 const name = { type: 'string', pattern: `^${segment}$` } as const
+export const sceneName = { type: 'string', pattern: `^${letterSegment}$` } as const
 /** `scene/file` or, for files that scenes share, `file`: never a path that leaves the golden's folder. */
-const file = { type: 'string', pattern: `^(${segment}/)?${segment}$` } as const
+const file = { type: 'string', pattern: `^(${letterSegment}/)?${letterSegment}$` } as const
 const hash = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const
 const triple = { type: 'array', items: { type: 'number' }, minItems: 3, maxItems: 3 } as const
 
@@ -109,7 +110,7 @@ export const manifestSchema = {
       minProperties: 1,
     },
     capture: captureRecord,
-    scenes: { type: 'object', propertyNames: name, additionalProperties: sceneRecord },
+    scenes: { type: 'object', propertyNames: sceneName, additionalProperties: sceneRecord },
   },
   required: ['schemaVersion', 'model', 'input', 'outputs', 'scenes'],
   additionalProperties: false,

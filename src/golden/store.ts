@@ -4,7 +4,7 @@ import type { NdArray } from 'ndarray'
 import { DepthgateError } from '../base/errors.ts'
 import { readSource, sha256 } from '../base/files.ts'
 import { parseJson } from '../base/json.ts'
-import { didYouMean } from '../base/names.ts'
+import { didYouMean, thereAre } from '../base/names.ts'
 import { validated } from '../base/validate.ts'
 import { asDepthMap, type DepthMap, type FloatArray, formatShape } from '../depth/depth-map.ts'
 import { parseNpy } from '../depth/npy.ts'
@@ -103,7 +103,7 @@ export function readTruth(golden: Golden, scene: string, output: string): Truth 
   if (!record)
     throw new DepthgateError(
       'golden',
-      `${manifest}: has no output ${JSON.stringify(output)}${didYouMean(output, Object.keys(golden.manifest.outputs))}`,
+      `${manifest}: has no output ${JSON.stringify(output)}${thereAre(output, Object.keys(golden.manifest.outputs))}`,
     )
   if ('value' in record) return record.value
   const file = join(golden.folder, record.file)
@@ -151,16 +151,21 @@ export function strayFiles({ folder, manifest }: Golden): string[] {
     for (const record of Object.values(scene.outputs)) if ('file' in record) known.add(record.file)
   }
   const found: string[] = []
-  for (const entry of readdirSync(folder)) {
+  for (const entry of namesIn(folder)) {
     if (!known.has(entry)) found.push(entry)
     else if (entry !== 'baselines' && statSync(join(folder, entry), { throwIfNoEntry: false })?.isDirectory())
       found.push(
-        ...readdirSync(join(folder, entry))
+        ...namesIn(join(folder, entry))
           .map(file => `${entry}/${file}`)
           .filter(file => !known.has(file)),
       )
   }
   return [...found.sort(), ...leftBeside(folder)]
+}
+
+/** As manifests write them: some file systems keep letters and their marks apart. */
+function namesIn(folder: string): string[] {
+  return readdirSync(folder).map(name => name.normalize('NFC'))
 }
 
 function interruptedCapture(folder: string): string {

@@ -14,8 +14,11 @@ export interface TorchRequest {
   file: string
   factory: string
   device: string | null
-  /** In the order that the network returns them: an object would put numeric names first. */
-  outputs: readonly (readonly [name: string, kind: OutputKind])[]
+  /**
+   * In the order that the network returns them: an object would put numeric names first. `ignore`: the network returns it,
+   * and it is not kept.
+   */
+  outputs: readonly (readonly [name: string, kind: OutputKind | 'ignore'])[]
   /** Name of the metric depth to derive, if any. */
   derived: string | null
   scenes: { name: string; input: string; folder: string }[]
@@ -41,6 +44,8 @@ export async function runTorch(
   // an open standard input tells the child that this process lives: it ends itself when the pipe closes
   const child = spawn(python, [fileURLToPath(new URL('capture.py', import.meta.url)), order], {
     stdio: ['pipe', 'ignore', 'pipe'],
+    // names of scenes and shapes have characters that the locale's encoding may lack
+    env: { ...process.env, PYTHONIOENCODING: 'utf-8' },
   })
   child.stdin.on('error', () => {})
   const said: string[] = []

@@ -68,7 +68,8 @@ const glyphs = new Map<string, boolean[]>(
   ]),
 )
 
-/** The pixels of a character, row by row; unknown characters are drawn as `?`. */
+/** The pixels of a character, row by row; letters without their marks, and unknown characters as `?`. */
 export function glyph(character: string): readonly boolean[] {
-  return glyphs.get(character.toUpperCase()) ?? glyphs.get('?')!
+  const [letter = ''] = character.toUpperCase().normalize('NFD')
+  return glyphs.get(letter) ?? glyphs.get('?')!
 }

@@ -12,6 +12,7 @@ import type { LimitResult, MapVerdict, Verdict } from '../gate/verdict.ts'
 import { unitOf } from '../golden/kinds.ts'
 import { changeText } from './baseline-text.ts'
 import { fail, fromHere, pass } from './phrase.ts'
+import { visible } from './table.ts'
 import { allFinite } from './words.ts'
 
 const columns = ['precision', 'rmse', 'absRel', 'p99Rel', 'fov err', 'run'] as const
@@ -25,14 +26,14 @@ const tailWidth = 24
 export function gateTable(cases: readonly CaseName[], width = Number.POSITIVE_INFINITY) {
   const manyEngines = new Set(cases.map(({ engine }) => engine)).size > 1
   const shown = ({ model, scene, engine }: CaseName) => `${model}/${scene}${manyEngines ? ` ${engine}` : ''}`
-  const names = Math.max(...cases.map(item => shown(item).length), 'scene'.length)
+  const names = Math.max(...cases.map(item => visible(shown(item))), 'scene'.length)
   const left = new Set(columns.keys())
   for (const column of dispensable)
     if (names + 5 + left.size * (cellWidth + 1) + tailWidth > width) left.delete(column)
   const line = (mark: string, name: string, cells: readonly string[], tail: string) => {
     const room = Math.max(tailWidth, width - names - 6 - left.size * (cellWidth + 1))
     const kept = cells.filter((_, column) => left.has(column))
-    return `${mark} ${name.padEnd(names)}  ${kept.map(cell => cell.padStart(cellWidth)).join(' ')}   ${cut(tail, room)}`.trimEnd()
+    return `${mark} ${name}${' '.repeat(Math.max(0, names - visible(name)))}  ${kept.map(cell => cell.padStart(cellWidth)).join(' ')}   ${cut(tail, room)}`.trimEnd()
   }
   return {
     head: () => colors.dim(line(' ', 'scene', columns, 'nearest its limit')),

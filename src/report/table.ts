@@ -14,7 +14,10 @@ export function table(rows: readonly (readonly string[])[], align: readonly ('le
   )
 }
 
-/** Characters that take room on a terminal: colour codes do not. */
-function visible(text: string): number {
-  return [...stripVTControlCharacters(text)].length
+const wide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u
+
+/** Cells of a terminal that a text takes: none for colour codes and marks on letters, two for a letter of East Asia. */
+export function visible(text: string): number {
+  const shown = stripVTControlCharacters(text).replace(/\p{M}/gu, '')
+  return [...shown].reduce((sum, character) => sum + (wide.test(character) ? 2 : 1), 0)
 }

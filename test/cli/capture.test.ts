@@ -14,7 +14,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type DepthMap, packed } from '../../src/depth/depth-map.ts'
 import { openGolden, readTruth, strayFiles } from '../../src/golden/store.ts'
 import { depthgate } from '../helpers/cli.ts'
-import { repo, temporaryFolder, tinyProject, writeMap } from '../helpers/files.ts'
+import { repo, temporaryFolder, tinyProject, writeConfig, writeMap } from '../helpers/files.ts'
 
 /** A real PyTorch: DEPTHGATE_PYTHON, else python3, else the system's. CI installs Debian's python3-torch. */
 const python = [process.env.DEPTHGATE_PYTHON, 'python3', '/usr/bin/python3'].find(program => {
@@ -260,7 +260,22 @@ def holes():
     [
       'too few outputs named',
       ['--model', 'tiny.py:tiny', '--scenes', '*.png', '--out', 'bad/tiny', '--output', 'depth=metric-depth'],
-      /returned 2 outputs, --output named 1/,
+      /returns 2 outputs \(1×1×24×32, 1\), --output names 1: depth\. .*NAME=ignore keeps one out/,
+    ],
+    [
+      'a network of which nothing is kept',
+      replaced(
+        'inverse_depth=canonical-inverse-depth',
+        'inverse_depth=ignore',
+        replaced('fov_deg=fov', 'fov_deg=ignore'),
+      ),
+      /--output: every output is ignored/,
+    ],
+    ['a misspelt `ignore`', replaced('fov_deg=fov', 'fov_deg=ignor'), /did you mean "ignore"/],
+    [
+      'a name with characters of an ONNX',
+      replaced('fov_deg=fov', 'Fov:0=fov'),
+      /output "Fov:0": names are made of .*`outputs: \{ NAME: \{ onnx: "Fov:0" \} \}`/,
     ],
     ['a glob that matches nothing', replaced('*.png', '*.bmp'), /--scenes \*\.bmp: matches no file/],
     ['a scene that is no picture', replaced('*.png', 'tiny.onnx'), /tiny\.onnx: a scene is a \.png or \.npy/],
@@ -295,12 +310,115 @@ def holes():
     expect(existsSync(join(folder, 'bad')) ? readdirSync(join(folder, 'bad')) : []).toEqual([])
   })
 
+  test("an output that is ignored is not kept, whatever it is, and the gate's key for it is told", async () => {
+    writeFileSync(
+      join(folder, 'several.py'),
+      `from tiny import *
+
+def several():
+    model = tiny()
+    def forward(image):
+        features = model.features(image)
+        return features[:, :1].abs(), [features, features.double()]
+    model.forward = forward
+    return model
+
+def named():
+    model = several()
+    forward = model.forward
+    model.forward = lambda image: dict(zip(("depth", "features"), forward(image)))
+    return model
+`,
+    )
+    const args = (factory: string, out: string, ...outputs: string[]) => [
+      ...['--model', `several.py:${factory}`, '--scenes', 'waves.npy', '--out', out],
+      ...outputs.flatMap(output => ['--output', output]),
+    ]
+    expect(
+      await capture(args('several', 'several/s', 'depth=relative-depth', 'features=ignore')),
+    ).toMatchObject({
+      code: 0,
+      stderr:
+        'captured waves\nnote: not kept: features. The gate wants `ignoreOutputs: ["features"]` for s in the config, where the ONNX has that\n',
+    })
+    expect(readdirSync(join(folder, 'several/s/waves')).sort()).toEqual([
+      'depth.npy',
+      'input.npy',
+      'preview.png',
+    ])
+    expect(openGolden(join(folder, 'several/s')).manifest.outputs).toEqual({
+      depth: { kind: 'relative-depth' },
+    })
+    const messages = [
+      ['several', 'depth=relative-depth', 'features=relative-depth'],
+      ['named', 'dept=relative-depth'],
+      ['named', 'depth=relative-depth', 'featurs=ignore'],
+      ['named', 'x=relative-depth'],
+    ].map(async ([factory, ...outputs]) => (await capture(args(factory!, 'several/no', ...outputs))).stderr)
+    expect(await Promise.all(messages)).toEqual([
+      expect.stringContaining('output features is a list, not a tensor. Write --output features=ignore'),
+      expect.stringContaining(
+        '--output dept: the model returns no "dept"; did you mean "depth"? There are: depth, features\n',
+      ),
+      expect.stringContaining(
+        '--output featurs: the model returns no "featurs"; did you mean "features"? There are: depth, features\n',
+      ),
+      expect.stringContaining('--output x: the model returns no "x"; there are: depth, features\n'),
+    ])
+  })
+
+  test('letters of any script stay in the names of scenes, from the file to the gate and its page', async () => {
+    const place = temporaryFolder()
+    for (const file of ['tiny.py', 'poisoned.onnx', 'tiny.onnx'])
+      copyFileSync(join(tiny, file), join(place, file))
+    for (const name of ['Ku\u0308che', 'Kinderzimmer 2', '厨房'])
+      copyFileSync(join(tiny, 'gradient.png'), join(place, `${name}.png`))
+    const out = ['--model', 'tiny.py:tiny', '--scenes', '*.png', '--out', 'golden/tiny', '--replace']
+    const outputs = ['--output', 'inverse_depth=inverse-depth', '--output', 'fov_deg=fov']
+    const captured = await depthgate(['capture', '--python', python!, ...out, ...outputs], place, {
+      LC_ALL: 'C',
+      PYTHONIOENCODING: 'latin-1',
+    })
+    expect(captured).toMatchObject({
+      code: 0,
+      stderr: 'captured kinderzimmer-2\ncaptured küche\ncaptured 厨房\n',
+    })
+    const golden = openGolden(join(place, 'golden/tiny'))
+    expect(Object.keys(golden.manifest.scenes)).toEqual(['kinderzimmer-2', 'küche', '厨房'])
+    expect(strayFiles(golden)).toEqual([])
+
+    writeConfig(place, { models: { tiny: { onnx: 'tiny.onnx' } } })
+    expect(await depthgate(['gate', '--scene', 'ku\u0308che', '--scene', '厨房'], place)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 passed, 0 failed'),
+    })
+    expect(await depthgate(['accept', '--all'], place)).toMatchObject({ code: 0 })
+    writeConfig(place, { models: { tiny: { onnx: 'poisoned.onnx' } } })
+    const { code, stdout } = await depthgate(['gate', '--scene', 'küche'], place)
+    expect(code).toBe(1)
+    const [, picture] = /picture: +(\S+\.png)/.exec(stdout)!
+    expect(picture).toContain('/tiny/küche/')
+    expect(existsSync(join(place, picture!))).toBe(true)
+    expect(readFileSync(join(place, '.depthgate/report/index.html'), 'utf8')).toContain('tiny/küche')
+  })
+
   test('two scenes of one name are refused', async () => {
     mkdirSync(join(folder, 'more'), { recursive: true })
     copyFileSync(join(folder, 'waves.npy'), join(folder, 'more/Gradient.npy'))
     const { code, stderr } = await capture(complete('bad/tiny', '--scenes', 'more/*.npy'))
     expect(stderr).toMatch(/gradient\.png and more\/Gradient\.npy: two goldens of one name \(gradient\)/)
     expect(code).toBe(2)
+    // composed or not, and where only case tells them apart: σ and ς are one letter
+    mkdirSync(join(folder, 'letters'), { recursive: true })
+    for (const name of ['ü', 'U\u0308', 'σ', 'ς'])
+      copyFileSync(join(folder, 'waves.npy'), join(folder, `letters/${name}.npy`))
+    const letters = (names: string) => capture(complete('bad/tiny', '--scenes', `letters/${names}.npy`))
+    expect((await letters('{ü,U\u0308}')).stderr).toMatch(
+      /letters\/U\u0308\.npy and letters\/ü\.npy: two goldens of one name \(ü\)/,
+    )
+    expect((await letters('[σς]')).stderr).toMatch(
+      /letters\/ς\.npy and letters\/σ\.npy: two goldens of one name/,
+    )
   })
 
   test('a Python without PyTorch, or no Python, is told with the way out', async () => {
@@ -314,6 +432,71 @@ def holes():
       code: 2,
       stderr: expect.stringMatching(/no-such-python: cannot be started.*--python/),
     })
+  })
+})
+
+describe('depthgate capture --onnx', () => {
+  // refused before any Python is started
+  const onnx = (scenes: string, outputs: readonly string[], place = folder) =>
+    depthgate(
+      [
+        ...['capture', '--python', 'no-such-python', '--model', 'tiny.py:tiny', '--onnx', 'tiny.onnx'],
+        ...['--scenes', scenes, '--out', 'early/tiny', ...outputs.flatMap(output => ['--output', output])],
+      ],
+      place,
+    )
+  const both = ['inverse_depth=inverse-depth', 'fov_deg=fov']
+
+  test('a scene that the ONNX does not take is refused, with both sizes', async () => {
+    writeMap(folder, 'large.npy', [1, 3, 48, 64], new Array(3 * 48 * 64).fill(1))
+    expect(await onnx('large.npy', both)).toMatchObject({
+      code: 2,
+      stderr:
+        'depthgate: large.npy: is 1×3×48×64, and tiny.onnx takes image (1×3×24×32). Bring the scenes to that size, or export the model at theirs, or with free axes\n',
+    })
+    expect(existsSync(join(folder, 'early')) ? readdirSync(join(folder, 'early')) : []).toEqual([])
+  })
+
+  test('an output that the ONNX does not have is refused, with the nearest and all that there are', async () => {
+    const { code, stderr } = await onnx('waves.npy', ['inverse_dept=inverse-depth', 'fov_deg=fov'])
+    expect(stderr).toMatch(
+      /--output inverse_dept: tiny\.onnx has no output "inverse_dept"; did you mean "inverse_depth"\? There are: inverse_depth, fov_deg\. .*`outputs: \{ "inverse_dept": /,
+    )
+    expect(code).toBe(2)
+  })
+
+  test('another order than that of the ONNX is told: of a tuple it would swap the outputs', async () => {
+    expect((await onnx('waves.npy', ['fov_deg=fov', 'inverse_depth=ignore'])).stderr).toMatch(
+      /^note: --output names fov_deg, inverse_depth in this order, tiny\.onnx has inverse_depth, fov_deg\. .*tuple is named in its order\n/,
+    )
+    expect(
+      (await onnx('waves.npy', ['inverse_depth=inverse-depth', 'other=ignore', 'fov_deg=fov'])).stderr,
+    ).toMatch(/^depthgate: no-such-python/)
+  })
+
+  test('names that the config gives to outputs of the ONNX are known', async () => {
+    const project = (output: object) => {
+      const place = tinyProject()
+      for (const file of ['tiny.py', 'tiny.onnx', 'waves.npy'])
+        copyFileSync(join(tiny, file), join(place, file))
+      const entry = { onnx: 'tiny.onnx', golden: 'early/tiny', outputs: { inverse: output } }
+      writeFileSync(join(place, 'depthgate.config.json'), JSON.stringify({ models: { any: entry } }))
+      return place
+    }
+    const outputs = ['inverse=inverse-depth', 'fov_deg=fov']
+    expect((await onnx('waves.npy', outputs, project({ onnx: 'inverse_depth' }))).stderr).toMatch(
+      /no-such-python: cannot be started/,
+    )
+    expect((await onnx('waves.npy', outputs, project({ onnx: 'inv' }))).stderr).toMatch(
+      /--output inverse, which the config maps to "inv": tiny\.onnx has no output "inv"; there are: inverse_depth, fov_deg\. Correct `onnx` there/,
+    )
+  })
+
+  test('a file that is no ONNX is refused', async () => {
+    const place = temporaryFolder()
+    for (const file of ['tiny.py', 'waves.npy']) copyFileSync(join(tiny, file), join(place, file))
+    writeFileSync(join(place, 'tiny.onnx'), 'nothing')
+    expect((await onnx('waves.npy', both, place)).stderr).toMatch(/tiny\.onnx: is no ONNX model/)
   })
 })
 

@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { sha256, sha256File, stableJson, writeWhole } from '../../../src/base/files.ts'
 import { parseJson } from '../../../src/base/json.ts'
-import { checkName, didYouMean, isName, toName } from '../../../src/base/names.ts'
+import {
+  checkName,
+  didYouMean,
+  isLetterName,
+  isName,
+  thereAre,
+  toLetterName,
+  toName,
+} from '../../../src/base/names.ts'
 import { validated } from '../../../src/base/validate.ts'
 import { temporaryFolder } from '../../helpers/files.ts'
 
@@ -68,9 +76,11 @@ describe('parseJson', () => {
 })
 
 describe('names', () => {
-  test.each(['kitchen', 'img_01', 'a.b-c', '0', '_x'])('%s is a name', name =>
-    expect(isName(name)).toBe(true),
-  )
+  test.each(['kitchen', 'img_01', 'a.b-c', '0', '_x'])('%s is a name', name => {
+    expect(isName(name)).toBe(true)
+    // goldens that were captured before letters stayed keep theirs
+    expect(isLetterName(name)).toBe(true)
+  })
   test.each([
     '',
     '.',
@@ -95,6 +105,36 @@ describe('names', () => {
     ['..Küche', 'k-che'],
     ['a.b', 'a.b'],
   ])('%j becomes %j', (text, name) => expect(toName(text)).toBe(name))
+
+  test.each(['küche', '厨房', 'кухня', 'كرسي', 'a.b-c', '0', '_x', 'कक्ष'])(
+    '%s is a name with letters',
+    name => expect(isLetterName(name)).toBe(true),
+  )
+  test.each([
+    ...['', '.', '..', '.x', 'a/b', 'A', 'Ü', 'a b', 'a\\b', 'a\n', '\0', '__proto__', 'constructor'],
+    ...['u\u0308', 'a\u200b', 'a\u202eb', 'a\ufe0f', '\u0308a', 'a:b', '½', '²'],
+  ])('%j is no name with letters', name => expect(isLetterName(name)).toBe(false))
+
+  test.each([
+    ['Küche', 'küche'],
+    ['Ku\u0308che', 'küche'],
+    ['..Straße Nr. 5', 'straße-nr.-5'],
+    ['厨房 2', '厨房-2'],
+    ['İstanbul', 'i\u0307stanbul'],
+    ['u\u200d\u0308', 'ü'],
+    ['🏠\ufe0f haus', 'haus'],
+    ['IMG 0042 (1)', 'img-0042-1'],
+    ['½', ''],
+  ])('%j becomes %j, with letters', (text, name) => {
+    expect(toLetterName(text)).toBe(name)
+    expect(name === '' || isLetterName(name)).toBe(true)
+  })
+
+  test('of few names all are told, the nearest first', () => {
+    expect(thereAre('dept', ['depth', 'fov'])).toBe('; did you mean "depth"? There are: depth, fov.')
+    expect(thereAre('zzzzz', ['depth', 'fov'])).toBe('; there are: depth, fov.')
+    expect(thereAre('zzzzz', [])).toBe('; there are none.')
+  })
 
   test('a mistyped name gets the nearest, a strange one the list', () => {
     expect(didYouMean('kitchn', ['kitchen', 'hall'])).toBe('; did you mean "kitchen"?')

@@ -52,6 +52,11 @@ describe('the font', () => {
     )
     expect(new Set(drawn).size).toBe(drawn.length)
   })
+
+  test('a letter with marks is drawn without them', () => {
+    for (const [marked, plain] of ['üu', 'Éé', 'ñn'].map(pair => [...pair]))
+      expect(glyph(marked!)).toBe(glyph(plain!))
+  })
 })
 
 test('a canvas clips at its borders', () => {
