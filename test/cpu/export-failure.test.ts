@@ -111,7 +111,7 @@ describe('a broken export is told by what it does', () => {
     )
   })
 
-  test('but not where a pixel strays into the range, which no limit of an error sees', async () => {
+  test('but not where pixels stray into the range, which no error of the others tells', async () => {
     // the golden says far there, the network something that counts
     const far: Values = (value, i) => (i % width < 4 ? 1e4 : value)
     const reason = await reasonFor({ s: { depth: far } }, 'fp32', {}, { range: { max: 1e3 } })
