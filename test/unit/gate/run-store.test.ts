@@ -56,6 +56,18 @@ describe('a saved run', () => {
       },
       /must match pattern/,
     ],
+    [
+      'whose config lies elsewhere',
+      folder => {
+        const file = join(folder, 'run.json')
+        const run = JSON.parse(readFileSync(file, 'utf8'))
+        writeFileSync(
+          file,
+          JSON.stringify({ ...run, header: { ...run.header, config: '../else/depthgate.config.ts' } }),
+        )
+      },
+      /must match pattern/,
+    ],
     ['that is none', folder => writeFileSync(join(folder, 'run.json'), '{}'), /lacks "header"/],
   ])('%s is told by name', (_name, damage, message) => {
     const folder = saved()
