@@ -39,7 +39,8 @@ judged: what that uses of the limits is what the node costs.
   --json            everything as JSON
   --config FILE     by default the depthgate.config.* of this folder or one above
 
-What was tried is kept in .depthgate/mend, or in mend of DEPTHGATE_CACHE, so the same question goes on where it was stopped.
+What was tried is kept in .depthgate/mend, or in mend of the config's cache or of DEPTHGATE_CACHE, so the same question
+goes on where it was stopped.
 Exit code: 0 told, 2 bad input, 130 stopped.
 
   depthgate explain midas --precision fp16 --scene kitchen --html explain.html

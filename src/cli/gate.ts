@@ -69,8 +69,8 @@ export const gate: Command = {
 
 Exit code: 0 all pass; 1 a comparison failed: its tolerance, its baseline, or the task quality that the config asks for;
 2 the run itself is broken: bad config, damaged golden, no comparison; 130 stopped by Ctrl-C (143 by SIGTERM): what was run
-is saved and reported as partial. Pictures of failures go to .depthgate/failures, what is made to .depthgate or to
-DEPTHGATE_CACHE. Nothing under golden/ is written.
+is saved and reported as partial. Pictures of failures go to .depthgate/failures, what is made to .depthgate, or to
+the config's cache or DEPTHGATE_CACHE. Nothing under golden/ is written.
 
   depthgate gate --precision fp16 --grep 'kitchen|hallway'
   depthgate gate --save releases/1.4 && depthgate diff releases/1.3 releases/1.4

@@ -79,7 +79,8 @@ fp16 and bf16 are emulated. The cost is what bytes and operations come to on a n
   --json            print everything as JSON
   --config FILE     by default the depthgate.config.* of this folder or one above
 
-What was tried is kept in .depthgate/mend, or in mend of DEPTHGATE_CACHE: after Ctrl-C or a crash the same command goes on.
+What was tried is kept in .depthgate/mend, or in mend of the config's cache or of DEPTHGATE_CACHE: after Ctrl-C or a crash
+the same command goes on.
 Exit code: 0 found, or nothing to do; 1 no set of nodes passes, or none was confirmed; 2 bad input; 130 stopped.
 
   depthgate mend midas --precision fp16 --within absRel=0.005 -o midas.mended.onnx

@@ -13,9 +13,10 @@ export const prune: Command = {
   summary: 'remove the goldens and baselines that the last whole run did not need',
   help: `depthgate prune [options]
 
-Only a whole run knows what is obsolete, so this acts on the last one in .depthgate/runs; if that was filtered, stopped or
-broken, run \`depthgate gate\` without a filter first. What the config names is never removed, though a run of another
-config did not need it; where a project has several, name them all. A baseline of another machine is never obsolete.
+Only a whole run knows what is obsolete, so this acts on the last one in .depthgate/runs beside the (first) config; if that
+was filtered, stopped or broken, run \`depthgate gate\` without a filter first. What the config names is never removed, though
+a run of another config did not need it; where a project has several, name them all. A baseline of another machine is never
+obsolete.
 
   --dry-run        list what would go, and remove nothing
   --write-in-ci    remove although CI is set

@@ -74,11 +74,9 @@ async function mistakeOf(
     if (explains(absRel, before))
       return `its map is the golden of the scene ${scene}: to that ${instead(absRel)}. Look for scenes that were mixed up`
   }
-  if (exported.milliseconds * 4 > patience) return undefined
-  for (const { input, words } of otherInputs(
-    readInput(model.golden, exported.scene),
-    model.golden.manifest.input,
-  )) {
+  const inputs = otherInputs(readInput(model.golden, exported.scene), model.golden.manifest.input)
+  if (exported.milliseconds * inputs.length > patience) return undefined
+  for (const { input, words } of inputs) {
     const absRel = apart(golden, await fed(model, exported, output, input))
     if (explains(absRel, before))
       return `fed with ${words} it gives the golden: ${instead(absRel)}. The golden's input is another: look at what prepares the picture, in the export and at capture`

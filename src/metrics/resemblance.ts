@@ -38,8 +38,8 @@ const rounding = 1e-6
 const furthest = 16
 /** Pixels that a mistake is looked for on; errors of the one that is found are of all. */
 const enough = 1 << 14
-/** Of fewer pixels a factor, a shift or a move explains anything. */
-const fewest = 64
+/** Of few pixels a factor, a shift or a move explains anything. */
+const fewest = 32
 
 /** Pixels that are compared, and the golden there. */
 interface Points {
@@ -54,7 +54,7 @@ type Undone = (points: Points) => Float64Array
 /**
  * What an actual map is of its golden, where one mistake explains nine tenths or more of the mean relative error: turned,
  * scaled, scaled and shifted in value (near and far swapped, too), one over it, or moved by up to 16 pixels. `undefined` where
- * none does, where less than 64 pixels are compared, or where an actual is infinite or more than half of them are NaN. Pure.
+ * none does, where less than 32 pixels are compared, or where an actual is infinite or more than half of them are NaN. Pure.
  * Throws when the maps' sizes disagree.
  */
 export function resemblance(pair: Pair): Resemblance | undefined {
