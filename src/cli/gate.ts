@@ -164,10 +164,12 @@ function allOf(
   requests: readonly ReportRequest[],
   config: string | undefined,
 ): string {
-  const page = requests.some(({ format }) => format === 'html') ? 'the page below, or' : ''
-  if (folder === undefined) return `${page}\n  npx depthgate gate --full`
+  const page = requests.some(({ format }) => format === 'html')
+  // no run is kept: the filter, and all that was asked for besides, would have to be given again
+  if (folder === undefined) return `${page ? 'the page below, or ' : ''}this command with --full`
   const flags = config === undefined ? '' : ` --config ${shellWord(config)}`
-  return `${page}\n  npx depthgate judge ${shellWord(fromHere(folder))}${flags} --full`
+  const command = `npx depthgate judge ${shellWord(fromHere(folder))}${flags} --full`
+  return page ? `the page below, or\n  ${command}` : command
 }
 
 /** Runs the cases and prints a row for each. `stopCode` is set where a signal ended it before the plan was through. */

@@ -16,7 +16,7 @@ import { create } from '@bufbuild/protobuf'
 import { checkCache } from '../base/cache.ts'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { makeFolder } from '../base/files.ts'
-import { isRunning } from '../base/processes.ts'
+import { isAbandoned } from '../base/processes.ts'
 import { goesWithProcess } from '../base/temporary.ts'
 import { externalFile, placeOutside, type Range, stampOf } from '../onnx/external.ts'
 import { type ModelProto, type TensorProto, TensorProtoSchema } from '../onnx/gen/onnx_pb.ts'
@@ -28,9 +28,6 @@ import { type ReducedWeight, reduceWeight, type WeightRequest } from '../precisi
 
 /** Weights that take less in FP32 are in the .onnx of every network. */
 const large = 2 ** 20
-
-/** A search writes into its folder at every trial: one of another host that did not for so long is gone. */
-const silence = 24 * 3600 * 1000
 
 /** Those of this process. */
 const folders: string[] = []
@@ -163,12 +160,11 @@ function sweep(parent: string): void {
   }
 }
 
-/** Whether nobody uses a folder any more. Processes of another host, or container, cannot be asked: they count by their last trial. */
+/** Whether nobody uses a folder any more. A search writes into its own at every trial. */
 function isLeft(folder: string, name: string): boolean {
   const [, pid, host = hostname()] = /^\.?trial-(\d+)-\d+(?:\.onnx|-(.+))?$/.exec(name) ?? []
   if (pid === undefined || folders.includes(folder)) return false
   // in a container every run may have the same number
-  if (host === hostname()) return Number(pid) === process.pid || !isRunning(Number(pid))
-  const seen = statSync(folder, { throwIfNoEntry: false })?.mtimeMs
-  return seen !== undefined && Date.now() - seen > silence
+  const isMine = host === hostname() && Number(pid) === process.pid
+  return isMine || isAbandoned(folder, Number(pid), host)
 }

@@ -50,8 +50,12 @@ export function judgeInference(model: Model, inference: Judgeable, options: Judg
       precision,
       engine,
       fingerprint,
-      // a verdict that is judged again brings its notes along
-      notes: [...new Set([...notes, ...coverageNotes(outputs), ...mistakes])],
+      // a verdict that is judged again brings its notes along; those of judging are told anew
+      notes: [
+        ...new Set(notes.filter(note => !isOfJudging(note, Object.keys(model.judged)))),
+        ...coverageNotes(outputs),
+        ...mistakes,
+      ],
       ...(attribution && { attribution }),
     },
   }
@@ -128,6 +132,11 @@ function coverageNotes(outputs: readonly OutputVerdict[]): string[] {
         ]
       : [],
   )
+}
+
+/** Whether a note is one of those that `coverageNotes` and `mistakeNotes` give of these outputs. */
+function isOfJudging(note: string, outputs: readonly string[]): boolean {
+  return outputs.some(output => note.startsWith(`${output}: only `) || note.startsWith(`${output} is `))
 }
 
 /** What maps of unknown origin are, where they fail for a mistake that can be recognised. */

@@ -133,7 +133,8 @@ const header = object(
   {
     id: text,
     depthgate: text,
-    config: text,
+    // the name alone: a report looks for that file, and runs it
+    config: { type: 'string', pattern: '^[^/\\\\]+$' },
     started: time,
     ended: time,
     partial: flag,

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DepthgateError, messageOf } from '../base/errors.ts'
 import { makeFolder, readSource, sha256, writeWhole } from '../base/files.ts'
 import { honestJson, parseJson, withNumbers } from '../base/json.ts'
-import { isRunning } from '../base/processes.ts'
+import { isAbandoned } from '../base/processes.ts'
 import { validated } from '../base/validate.ts'
 import { asDepthMap } from '../depth/depth-map.ts'
 import { encodeNpy, parseNpy } from '../depth/npy.ts'
@@ -49,7 +50,18 @@ export function saveRun(folder: string, { replace = false } = {}): RunWriter {
   const target = resolve(folder)
   // a run that comes back is there, too
   removeKilled(dirname(target))
-  if (existsSync(target) && readdirSync(target).length > 0) {
+  refuseTaken()
+  const beside = (what: 'run' | 'old') =>
+    join(dirname(target), `.${basename(target)}.${what}-${process.pid}-${hostname()}`)
+  const staging = beside('run')
+  return { folder: target, saveOutputs, finish, discard: () => remove(staging) }
+
+  function refuseTaken(): void {
+    const found = statSync(target, { throwIfNoEntry: false })
+    if (found === undefined) return
+    if (!found.isDirectory())
+      throw new DepthgateError('run', `${folder}: is a file. Name a folder for the run`)
+    if (readdirSync(target).length === 0) return
     if (!existsSync(join(target, fileName)))
       throw new DepthgateError(
         'run',
@@ -61,8 +73,6 @@ export function saveRun(folder: string, { replace = false } = {}): RunWriter {
         `${folder}: holds a saved run already. Name a new folder, or add --replace to put the new run in its place`,
       )
   }
-  const staging = join(dirname(target), `.${basename(target)}.run-${process.pid}`)
-  return { folder: target, saveOutputs, finish, discard: () => remove(staging) }
 
   function saveOutputs(
     name: CaseName,
@@ -87,7 +97,9 @@ export function saveRun(folder: string, { replace = false } = {}): RunWriter {
     attempt(staging, () => {
       makeFolder(staging)
       writeWhole(join(staging, fileName), `${honestJson(run)}\n`)
-      const old = join(dirname(target), `.${basename(target)}.old-${process.pid}`)
+      // another run may have come there meanwhile
+      refuseTaken()
+      const old = beside('old')
       if (existsSync(target)) renameSync(target, old)
       renameSync(staging, target)
       remove(old)
@@ -120,8 +132,8 @@ function remove(folder: string): void {
 function removeKilled(parent: string): void {
   if (!existsSync(parent) || !statSync(parent).isDirectory()) return
   for (const entry of readdirSync(parent)) {
-    const [, target, what, pid] = /^\.(.+)\.(run|old)-(\d+)$/.exec(entry) ?? []
-    if (target === undefined || isRunning(Number(pid))) continue
+    const [, target, what, pid, host] = /^\.(.+)\.(run|old)-(\d+)(?:-(.+))?$/.exec(entry) ?? []
+    if (target === undefined || !isAbandoned(join(parent, entry), Number(pid), host)) continue
     if (what === 'old' && !existsSync(join(parent, target)))
       renameSync(join(parent, entry), join(parent, target))
     else remove(join(parent, entry))

@@ -38,6 +38,8 @@ const rounding = 1e-6
 const furthest = 16
 /** Pixels that a mistake is looked for on; errors of the one that is found are of all. */
 const enough = 1 << 14
+/** Of fewer pixels a factor, a shift or a move explains anything. */
+const fewest = 64
 
 /** Pixels that are compared, and the golden there. */
 interface Points {
@@ -52,11 +54,13 @@ type Undone = (points: Points) => Float64Array
 /**
  * What an actual map is of its golden, where one mistake explains nine tenths or more of the mean relative error: turned,
  * scaled, scaled and shifted in value (near and far swapped, too), one over it, or moved by up to 16 pixels. `undefined` where
- * none does, where nothing is compared, or where an actual is infinite or half of them are NaN. Pure. Throws when the maps' sizes disagree.
+ * none does, where less than 64 pixels are compared, or where an actual is infinite or more than half of them are NaN. Pure.
+ * Throws when the maps' sizes disagree.
  */
 export function resemblance(pair: Pair): Resemblance | undefined {
   checkPair(pair)
   const some = sample(pair)
+  if (some.golden.length < fewest) return undefined
   const here = (points: Points) => inPlace(pair, points)
   const before = meanError(here(some), some)
   if (!(before > 0)) return undefined
@@ -68,7 +72,8 @@ export function resemblance(pair: Pair): Resemblance | undefined {
   const told = found.find(({ absRel }) => clearly * absRel <= least)
   if (!told) return undefined
   const all = pointsOf(pair, 1)
-  return { ...told.mistake, absRel: meanError(told.undone(all), all), before: meanError(here(all), all) }
+  const errors = { absRel: meanError(told.undone(all), all), before: meanError(here(all), all) }
+  return explains(errors.absRel, errors.before) ? { ...told.mistake, ...errors } : undefined
 }
 
 /** Whether an absRel instead of another one is a mistake undone, and no chance. */
@@ -86,16 +91,17 @@ export function sampledAbsRel(pair: Pair): number {
 /** Simpler ones first. */
 function candidates(pair: Pair, points: Points, here: Undone): { mistake: Mistake; undone: Undone }[] {
   const { width, height } = pair
-  const actual = here(points)
-  const { golden } = points
+  const all = here(points)
+  const isKnown = (_value: number, i: number) => !Number.isNaN(all[i])
+  const [actual, golden] = [all.filter(isKnown), points.golden.filter(isKnown)]
   const map =
     (value: (actual: number) => number): Undone =>
-    at =>
-      here(at).map(value)
+    places =>
+      here(places).map(value)
 
   const turned = Object.entries(turns).map(([how, at]) => ({
     mistake: { type: 'turned' as const, how: how as Turn },
-    undone: (all: Points) => pick(pair, all, (x, y) => at(x, y, width, height)),
+    undone: (places: Points) => pick(pair, places, (x, y) => at(x, y, width, height)),
   }))
   const scale = median(actual.map((value, i) => value / golden[i]!))
   const product = median(actual.map((value, i) => value * golden[i]!))
@@ -106,7 +112,7 @@ function candidates(pair: Pair, points: Points, here: Undone): { mistake: Mistak
     { mistake: { type: 'scaled', factor: scale }, undone: map(value => value / scale) },
     { mistake: { type: 'reciprocal', factor: product }, undone: map(value => product / value) },
     { mistake: { type: 'linear', factor, offset }, undone: map(value => (value - offset) / factor) },
-    { mistake: { type: 'moved', right, down }, undone: all => moved(pair, all, right, down) },
+    { mistake: { type: 'moved', right, down }, undone: places => moved(pair, places, right, down) },
   ]
 }
 

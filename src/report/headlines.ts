@@ -3,7 +3,7 @@ import { plural } from '../base/plural.ts'
 import { caseText, type JudgedRecord, passes } from '../gate/run-record.ts'
 import { cut, tailOf } from './gate-text.ts'
 import { fail, pass } from './phrase.ts'
-import { table } from './table.ts'
+import { table, visible } from './table.ts'
 import { byUrgency } from './words.ts'
 
 /** So many cases are told in full; of more the worst of each model and cause, and never more than these. */
@@ -28,7 +28,7 @@ export function headlines(told: readonly JudgedRecord[], width: number): string[
     groups.set(causeOf(record), [...(groups.get(causeOf(record)) ?? []), record])
   return [...groups].map(([cause, records]) => {
     const names = records.map(caseText)
-    const room = Math.max(24, width - Math.max(...names.map(({ length }) => length)) - 7)
+    const room = Math.max(24, width - Math.max(...names.map(visible)) - 7)
     const rows = records.map((record, i) => [
       `  ${passes(record) ? pass() : fail()}`,
       names[i]!,

@@ -14,7 +14,8 @@ export function table(rows: readonly (readonly string[])[], align: readonly ('le
   )
 }
 
-const wide = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u
+/** The extensions hold what scripts share, such as ー; halves of kana and hangul take one cell, full Latin letters two. */
+const wide = /(?![\uff61-\uffdc])[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\uff01-\uff60]/u
 
 /** Cells of a terminal that a text takes: none for colour codes and marks on letters, two for a letter of East Asia. */
 export function visible(text: string): number {

@@ -51,6 +51,11 @@ describe.concurrent('depthgate gate', () => {
     expect(bodies((await depthgate(['judge', 'run'], folder)).stdout)).toBe(1)
     expect(bodies((await depthgate(['judge', 'run', '--full'], folder)).stdout)).toBe(4)
     expect(bodies((await depthgate(['gate', '--full'], folder)).stdout)).toBe(4)
+    const hint = async (...args: string[]) =>
+      /All of them: .*/.exec((await depthgate(['gate', ...args], folder)).stdout)?.[0]
+    const replaced = ['--save', 'run', '--replace', '--report', 'none']
+    expect(await hint(...replaced)).toBe('All of them: npx depthgate judge run --full')
+    expect(await hint('--no-save')).toBe('All of them: the page below, or this command with --full')
   })
 
   test('one scene, as JSON', async () => {

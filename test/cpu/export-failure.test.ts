@@ -6,6 +6,7 @@ import { type FloatArray, packed } from '../../src/depth/depth-map.ts'
 import { encodeNpy, readNpy } from '../../src/depth/npy.ts'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { findModel, loadConfig } from '../../src/gate/config.ts'
+import type { Range } from '../../src/gate/define-config.ts'
 import { runGate } from '../../src/gate/gate.ts'
 import type { Tolerance } from '../../src/gate/tolerance.ts'
 import { importGolden } from '../../src/golden/import.ts'
@@ -34,6 +35,7 @@ async function reasonFor(
   scenes: Record<string, Golden>,
   precision: 'fp32' | 'fp16' = 'fp32',
   limits: Tolerance = {},
+  { range, damage }: { range?: Range; damage?: string } = {},
 ) {
   const folder = temporaryFolder()
   for (const [scene, { input = same, depth: truth = same, preprocessing = raw }] of Object.entries(scenes)) {
@@ -54,8 +56,10 @@ async function reasonFor(
       preprocessing,
     })
   }
+  if (damage !== undefined) writeFileSync(join(folder, 'golden/net', damage), 'damaged')
+  const depthOutput = { tolerance: { fp32: limits }, ...(range && { range }) }
   writeConfig(folder, {
-    models: { net: { onnx: join(benign, 'net.onnx'), outputs: { depth: { tolerance: { fp32: limits } } } } },
+    models: { net: { onnx: join(benign, 'net.onnx'), outputs: { depth: depthOutput } } },
   })
   const config = loadConfig(join(folder, 'depthgate.config.json'))
   const model = findModel(config, 'net')
@@ -107,10 +111,24 @@ describe('a broken export is told by what it does', () => {
     )
   })
 
+  test('but not where pixels stray into the range, which no error of the others tells', async () => {
+    // the golden says far there, the network something that counts
+    const far: Values = (value, i) => (i % width < 4 ? 1e4 : value)
+    const reason = await reasonFor({ s: { depth: far } }, 'fp32', {}, { range: { max: 1e3 } })
+    expect(reason).not.toContain('raise it')
+    expect(reason).toContain('the ONNX is not the network that made the goldens')
+  })
+
   test('scenes that were mixed up', async () => {
     const other: Values = (value, i) => value * (1 + (i % 7) / 10)
     const reason = await reasonFor({ room: { depth: other }, street: {} })
     expect(reason).toMatch(/the golden of the scene street: to that absRel is \S+ instead of/)
+  })
+
+  test('a scene that cannot be read is none that a map is looked for among', async () => {
+    const other: Values = (value, i) => value * (1 + (i % 7) / 10)
+    const scenes = { room: { depth: other }, hall: {}, street: {} }
+    expect(await reasonFor(scenes, 'fp32', {}, { damage: 'hall/depth.npy' })).toMatch(/of the scene street/)
   })
 
   test('at a reduced precision too, by its run in FP32', async () => {

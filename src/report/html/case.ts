@@ -96,7 +96,7 @@ function byUse(a: LimitResult, b: LimitResult): number {
 
 function distributionHtml(figures: ErrorFigures | undefined, scale: Scale, verdict: MapVerdict): Html {
   if (!figures)
-    return html`<div class="block"><h4>Error of the pixels</h4><p class="absent">Not told: the pixels that were judged are not known, because of a mask or of another golden.</p></div>`
+    return html`<div class="block"><h4>Error of the pixels</h4><p class="absent">Not told: the pixels that were judged are not known, because of a mask, of another golden, or of a run that an older depthgate saved.</p></div>`
   const { under, over } = sides(scale)
   return html`<div class="block"><h4>Error of the pixels</h4>${errorChart(figures, verdict.limits)}
 <p class="key"><span class="swatch under"></span> engine ${under} <span class="swatch over"></span> engine ${over} <span class="swatch curve"></span> pixels with at most this error${verdict.limits.some(({ name }) => name === 'p99Rel') && html` <span class="swatch dash"></span> limit of p99Rel`}</p>

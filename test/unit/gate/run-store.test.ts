@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ndarray from 'ndarray'
 import { describe, expect, test } from 'vitest'
@@ -56,6 +56,18 @@ describe('a saved run', () => {
       },
       /must match pattern/,
     ],
+    [
+      'whose config lies elsewhere',
+      folder => {
+        const file = join(folder, 'run.json')
+        const run = JSON.parse(readFileSync(file, 'utf8'))
+        writeFileSync(
+          file,
+          JSON.stringify({ ...run, header: { ...run.header, config: '../else/depthgate.config.ts' } }),
+        )
+      },
+      /must match pattern/,
+    ],
     ['that is none', folder => writeFileSync(join(folder, 'run.json'), '{}'), /lacks "header"/],
   ])('%s is told by name', (_name, damage, message) => {
     const folder = saved()
@@ -89,6 +101,27 @@ describe('a saved run', () => {
     saved(join(parent, '.release.old-99999977'))
     expect(() => saveRun(join(parent, 'release'))).toThrow(message)
     expect(readRun(join(parent, 'release')).run.cases).toHaveLength(1)
+  })
+
+  test('is not replaced by one that began before it was there; nor is a file', () => {
+    const folder = join(temporaryFolder(), 'run')
+    const late = saveRun(folder)
+    late.saveOutputs(name, { depth: map })
+    saved(folder)
+    expect(() => late.finish(runOf([]))).toThrow(/holds a saved run already/)
+    expect(readRun(folder).run.cases).toHaveLength(1)
+    expect(readdirSync(join(folder, '..'))).toEqual(['run'])
+    expect(() => saveRun(join(folder, 'run.json'))).toThrow(/run\.json: is a file\. Name a folder/)
+  })
+
+  test('of a gate in another container is left to it, unless that is silent for a day', () => {
+    const parent = temporaryFolder()
+    const [busy, silent] = ['.a.run-99999977-elsewhere', '.b.run-99999977-elsewhere']
+    for (const folder of [busy, silent]) mkdirSync(join(parent, folder))
+    const days = Date.now() / 1000 - 2 * 24 * 3600
+    utimesSync(join(parent, silent), days, days)
+    saveRun(join(parent, 'other')).discard()
+    expect(readdirSync(parent)).toEqual([busy])
   })
 
   test('of gates that were killed, half a run goes and a run that was to be replaced comes back', () => {

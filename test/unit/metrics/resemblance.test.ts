@@ -81,7 +81,28 @@ test('the errors told are of every pixel of a large map', () => {
   expect(found!.absRel).toBeCloseTo(49 / (w * h), 5)
 })
 
+test('pixels that are NaN are left out of what is sought', () => {
+  const actual: At = (x, y) => (x < 10 ? Number.NaN : 9 - 0.7 * scene(x, y))
+  const factor = expect.closeTo(-0.7, 5)
+  expect(seen(actual)).toMatchObject({ type: 'linear', factor, offset: expect.closeTo(9, 5) })
+})
+
 describe('nothing is told', () => {
+  test('of a large map where one pixel is infinite, also where the search does not come by', () => {
+    const [w, h] = [400, 300]
+    const golden = map((x, y) => scene(x / 10, y / 10), w, h)
+    const actual = map((x, y) => (x === 201 && y === 151 ? Infinity : 2 * scene(x / 10, y / 10)), w, h)
+    expect(resemblance({ golden, actual, width: w, height: h })).toBeUndefined()
+  })
+
+  test('of so few pixels that any are some of the others times a factor', () => {
+    const few = Uint8Array.from({ length: width * height }, (_, i) => (i < 63 ? 1 : 0))
+    const twice: At = (x, y) => 2 * scene(x, y)
+    expect(seen(twice, { mask: few })).toBeUndefined()
+    few[63] = 1
+    expect(seen(twice, { mask: few })).toMatchObject({ type: 'scaled' })
+  })
+
   test('of maps that agree', () => {
     expect(seen(scene)).toBeUndefined()
   })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { JudgedRecord } from '../../../src/gate/run-record.ts'
 import type { Attribution, Cause } from '../../../src/gate/verdict.ts'
 import { runDetails } from '../../../src/report/run-text.ts'
+import { visible } from '../../../src/report/table.ts'
 import { judgedOf, runOf, verdictOf } from '../../helpers/runs.ts'
 
 const attribution = (cause: Cause): Attribution => ({
@@ -88,8 +89,9 @@ test('all are told in full where that is asked for', () => {
 })
 
 test('no line is wider than the terminal', () => {
-  const cases = 'abcdef'.split('').map(letter => {
-    const record = failing(letter.repeat(20), 2)
+  const scenes = [...'abcde'].map(letter => letter.repeat(20))
+  const cases = [...scenes, '厨'.repeat(15)].map(scene => {
+    const record = failing(scene, 2)
     const [output] = record.verdict.outputs
     record.verdict.outputs = [
       {
@@ -103,5 +105,5 @@ test('no line is wider than the terminal', () => {
     .split('\n')
     .filter(line => line.startsWith('  ✗'))
   expect(rows).toHaveLength(6)
-  expect(Math.max(...rows.map(({ length }) => length))).toBe(80)
+  expect(Math.max(...rows.map(visible))).toBe(80)
 })

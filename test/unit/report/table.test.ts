@@ -9,6 +9,9 @@ test.each([
   ['\u001b[31mred\u001b[39m', 3],
   ['厨房', 4],
   ['주방', 4],
+  ['カー', 4],
+  ['ｶｰ', 2],
+  ['ａ', 2],
 ])('%j takes %i cells', (text, cells) => expect(visible(text)).toBe(cells))
 
 test('columns line up whatever the script', () => {
