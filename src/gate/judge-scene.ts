@@ -128,7 +128,7 @@ function coverageNotes(outputs: readonly OutputVerdict[]): string[] {
 /** What maps of unknown origin are, where they fail for a mistake that can be recognised. */
 function withMistake(verdict: OutputVerdict, comparison: Comparison): OutputVerdict {
   const found = verdict.pass ? undefined : resemblanceOf(comparison)
-  return found ? { ...verdict, reason: `${verdict.reason}; it is ${resemblanceText(found)}` } : verdict
+  return found ? { ...verdict, reason: `it is ${resemblanceText(found)}. ${verdict.reason}` } : verdict
 }
 
 function sum(outputs: OutputVerdict[]): Pick<Verdict, 'pass' | 'reason' | 'outputs'> {
