@@ -1,24 +1,20 @@
-import { Ajv2020, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { Ajv2020, type AnySchemaObject, type ErrorObject } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { DepthgateError } from './errors.ts'
 import { didYouMean, nearName } from './names.ts'
 
-const validators = new WeakMap<object, ValidateFunction>()
-
-function validator(schema: AnySchemaObject): ValidateFunction {
-  let validate = validators.get(schema)
-  if (!validate) {
-    const ajv = new Ajv2020({ allErrors: true, strict: true, verbose: true, allowUnionTypes: true })
-    addFormats.default(ajv)
-    validate = ajv.compile(schema)
-    validators.set(schema, validate)
-  }
-  return validate
-}
+// compiling is a third of what a short command takes: a test holds our schemas against JSON Schema's own, and
+// optimised code costs more to make than a file to check by the plain one
+const ajv = new Ajv2020({
+  ...{ allErrors: true, strict: true, verbose: true, allowUnionTypes: true },
+  ...{ validateSchema: false, code: { optimize: false } },
+})
+addFormats.default(ajv)
 
 /** Returns `data` as T where it fits `schema`; else throws one error that lists every fault with its place. */
 export function validated<T>(schema: AnySchemaObject, data: unknown, file: string, code: string): T {
-  const validate = validator(schema)
+  // kept by ajv, by the schema itself
+  const validate = ajv.compile(schema)
   if (validate(data)) return data as T
   const faults = relevant(validate.errors ?? []).map(error => `  ${placeOf(error)}: ${phrase(error)}`)
   throw new DepthgateError(code, `${file}: does not fit its schema\n${[...new Set(faults)].join('\n')}`)

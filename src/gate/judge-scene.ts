@@ -36,11 +36,12 @@ export function judgeInference(model: Model, inference: Judgeable, options: Judg
   const comparisons = Object.keys(model.judged).map(output =>
     comparison(model, inference.scene, output, inference.outputs[output], inference.precision, options),
   )
-  const outputs = comparisons.map(judge)
   const { scene, precision, engine, fingerprint, notes, attribution } = inference
+  const judged = comparisons.map(judge)
   // of what has corners to run attribution tells more
-  const alone = !canBeAttributed({ fingerprint, outputs }) || onnxByPrecision(model.config).fp32 === undefined
-  const mistakes = alone ? mistakeNotes(comparisons, outputs) : []
+  const alone =
+    !canBeAttributed({ fingerprint, outputs: judged }) || onnxByPrecision(model.config).fp32 === undefined
+  const outputs = alone ? judged.map((verdict, i) => withMistake(verdict, comparisons[i]!)) : judged
   return {
     comparisons,
     verdict: {
@@ -50,12 +51,8 @@ export function judgeInference(model: Model, inference: Judgeable, options: Judg
       precision,
       engine,
       fingerprint,
-      // a verdict that is judged again brings its notes along; those of judging are told anew
-      notes: [
-        ...new Set(notes.filter(note => !isOfJudging(note, Object.keys(model.judged)))),
-        ...coverageNotes(outputs),
-        ...mistakes,
-      ],
+      // a verdict that is judged again brings its notes along
+      notes: [...new Set([...notes, ...coverageNotes(outputs)])],
       ...(attribution && { attribution }),
     },
   }
@@ -85,16 +82,10 @@ export function judgeMapAlone(
   const precision = options.precision ?? 'fp32'
   const output = options.output ?? primaryOutput(model.judged)
   const comparisons = [comparison(model, scene, output, map, precision, options)]
-  const outputs = comparisons.map(judge)
+  const outputs = comparisons.map(each => withMistake(judge(each), each))
   return {
     comparisons,
-    verdict: {
-      ...sum(outputs),
-      model: model.name,
-      scene,
-      precision,
-      notes: [...coverageNotes(outputs), ...mistakeNotes(comparisons, outputs)],
-    },
+    verdict: { ...sum(outputs), model: model.name, scene, precision, notes: coverageNotes(outputs) },
   }
 }
 
@@ -134,17 +125,10 @@ function coverageNotes(outputs: readonly OutputVerdict[]): string[] {
   )
 }
 
-/** Whether a note is one of those that `coverageNotes` and `mistakeNotes` give of these outputs. */
-function isOfJudging(note: string, outputs: readonly string[]): boolean {
-  return outputs.some(output => note.startsWith(`${output}: only `) || note.startsWith(`${output} is `))
-}
-
 /** What maps of unknown origin are, where they fail for a mistake that can be recognised. */
-function mistakeNotes(comparisons: readonly Comparison[], outputs: readonly OutputVerdict[]): string[] {
-  return comparisons.flatMap((comparison, i) => {
-    const found = outputs[i]!.pass ? undefined : resemblanceOf(comparison)
-    return found ? [`${comparison.output} is ${resemblanceText(found)}`] : []
-  })
+function withMistake(verdict: OutputVerdict, comparison: Comparison): OutputVerdict {
+  const found = verdict.pass ? undefined : resemblanceOf(comparison)
+  return found ? { ...verdict, reason: `it is ${resemblanceText(found)}. ${verdict.reason}` } : verdict
 }
 
 function sum(outputs: OutputVerdict[]): Pick<Verdict, 'pass' | 'reason' | 'outputs'> {

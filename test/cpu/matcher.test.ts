@@ -94,10 +94,10 @@ describe('a plain array', () => {
   test('says what it is of the golden, where that is seen', () => {
     const upsideDown = golden('waves').step(-1, 1)
     expect(messageOf(() => expect(upsideDown).toMatchGolden('tiny/waves'))).toMatch(
-      /depth is the golden upside down: turned back, absRel is 0 instead of/,
+      /it is the golden upside down: turned back, absRel is 0 instead of/,
     )
     expect(messageOf(() => expect(scaled(golden('waves'), 1.02)).toMatchGolden('tiny/waves'))).toContain(
-      'depth is the golden times 1.02',
+      'it is the golden times 1.02',
     )
   })
 
