@@ -15,8 +15,8 @@ export const report: Command = {
 
   RUN                      the folder of a saved run: .depthgate/runs/<id>, or what --save named
   --report FORMAT[=PATH]   html (by default), junit, json, markdown, github; may be given several times
-  --config FILE            names the goldens, for pictures; by default the run's own, found by its name in this folder, the
-                           run's or one above. Limits and ranges are those that the run was judged by
+  --config FILE            names the goldens, for pictures; by default the run's own, found by its name in this folder or one
+                           above. Limits and ranges are those that the run was judged by
 
 Nothing is run and nothing is judged again: for other limits, see depthgate judge.
 Exit code: that of the run, 0, 1 or 2; 2 where a report cannot be written.
@@ -36,7 +36,7 @@ Exit code: that of the run, 0, 1 or 2; 2 where a report cannot be written.
       )
     const requests = reportRequests(values.report)
     const { run, folder } = readRun(path)
-    const config = configOf(run, folder, values.config)
+    const config = configOf(run, values.config)
     refuseReports(requests, [runSource({ run, folder }), ...(config ? configSources(config) : [])])
     const written = writeReports({ run, folder, ...(config && { config }) }, requests)
     tellReports(written, line => console.log(line))
@@ -45,17 +45,15 @@ Exit code: that of the run, 0, 1 or 2; 2 where a report cannot be written.
 }
 
 /**
- * The config that a run was made with: the nearest of its name, from here or from the run upwards. A run can be reported
- * where its project is not; then there are no pictures, and the report says so.
+ * The config that a run was made with: the nearest of its name, from here upwards. Never from the run: a config is a program,
+ * and a run may be downloaded. It can be reported where its project is not; then there are no pictures, and the report says so.
  */
 function configOf(
   { header }: RunRecord,
-  folder: string,
   file: string | undefined = process.env.DEPTHGATE_CONFIG,
 ): LoadedConfig | undefined {
   if (file !== undefined) return loadConfig(file)
-  const names = header.config === undefined ? undefined : [header.config]
-  const [found] = [process.cwd(), folder].flatMap(from => nearestConfigs(from, names))
+  const [found] = nearestConfigs(process.cwd(), header.config === undefined ? undefined : [header.config])
   try {
     return found === undefined ? undefined : loadConfig(found)
   } catch {

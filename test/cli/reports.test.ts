@@ -80,6 +80,24 @@ describe.concurrent('reports of the gate', () => {
     expect(lost.stderr).toContain('taken.html: cannot be written')
   })
 
+  test('of a run from elsewhere, without running a config that lies with it', async () => {
+    const [project, folder] = [tinyProject(), temporaryFolder()]
+    await depthgate(
+      ['gate', '--scene', 'waves', '--save', join(folder, 'run'), '--report', 'none'],
+      project,
+      quiet,
+    )
+    const file = join(folder, 'run/run.json')
+    writeFileSync(file, read(file).replace('"depthgate.config.json"', '"depthgate.config.ts"'))
+    writeFileSync(
+      join(folder, 'run/depthgate.config.ts'),
+      `import { writeFileSync } from 'node:fs'\nwriteFileSync(${JSON.stringify(join(folder, 'ran'))}, '')\nexport default {}`,
+    )
+    await depthgate(['report', 'run', '--report', 'html=page.html'], folder, quiet)
+    expect(read(folder, 'page.html')).toContain('tiny/waves')
+    expect(existsSync(join(folder, 'ran'))).toBe(false)
+  })
+
   test('show a map of the wrong shape beside its golden, each with its shape', async () => {
     const folder = tinyProject()
     const scene = join(folder, 'golden/tiny/waves/inverse_depth.npy')
