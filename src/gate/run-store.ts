@@ -57,9 +57,9 @@ export function saveRun(folder: string, { replace = false } = {}): RunWriter {
   return { folder: target, saveOutputs, finish, discard: () => remove(staging) }
 
   function refuseTaken(): void {
-    const found = statSync(target, { throwIfNoEntry: false })
-    if (found === undefined) return
-    if (!found.isDirectory())
+    // also where what should hold it is a file
+    if (!existsSync(target)) return
+    if (!statSync(target).isDirectory())
       throw new DepthgateError('run', `${folder}: is a file. Name a folder for the run`)
     if (readdirSync(target).length === 0) return
     if (!existsSync(join(target, fileName)))
