@@ -90,7 +90,8 @@ function casesOf(model: Model): Case[] {
 function matching(cases: readonly Case[], grep: string): Case[] {
   let pattern: RegExp
   try {
-    pattern = new RegExp(grep)
+    // names are composed; what a person types or pastes may not be
+    pattern = new RegExp(grep.normalize('NFC'))
   } catch (cause) {
     throw new DepthgateError('gate', `--grep ${grep}: is no regular expression (${messageOf(cause)})`, {
       cause,

@@ -395,6 +395,9 @@ def named():
     expect(await depthgate(['accept', '--all'], place)).toMatchObject({ code: 0 })
     writeConfig(place, { models: { tiny: { onnx: 'poisoned.onnx' } } })
     const { code, stdout } = await depthgate(['gate', '--scene', 'küche'], place)
+    // typed on a system that takes letters apart
+    const typed = await depthgate(['gate', '--grep', 'ku\u0308che', '--no-save', '--report', 'none'], place)
+    expect(typed.stdout).toContain('plan: 1 comparison')
     expect(code).toBe(1)
     const [, picture] = /picture: +(\S+\.png)/.exec(stdout)!
     expect(picture).toContain('/tiny/küche/')
