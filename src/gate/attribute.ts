@@ -3,7 +3,7 @@ import type { Fusion, Precision } from '../engines/engine.ts'
 import type { EngineSettings } from '../engines/settings.ts'
 import { readTruth } from '../golden/store.ts'
 import type { RoundedFormat } from '../precision/round.ts'
-import { canBeAttributed, decideCause, nodesHint } from './cause.ts'
+import { decideCause, hasCorners, nodesHint } from './cause.ts'
 import { chosenRecipe } from './chosen-recipe.ts'
 import { type Model, onnxByPrecision } from './config.ts'
 import { distance } from './distance.ts'
@@ -38,7 +38,7 @@ export async function attribute(
   verdict: Verdict,
 ): Promise<Attribution | undefined> {
   const { settings } = engineNamed(model, failing.engine)
-  if (onnxByPrecision(model.config).fp32 === undefined || !canBeAttributed(verdict)) return undefined
+  if (!hasCorners(model.config, verdict)) return undefined
   const told = verdict.outputs.find(({ pass }) => !pass) ?? verdict.outputs[0]!
   const range = model.config.outputs?.[told.output]?.range
   const golden = readTruth(model.golden, failing.scene, told.output)
@@ -53,7 +53,7 @@ export async function attribute(
       corners.push({ ...step, arithmetic, problem: inference, pass: false, error: NaN, added: NaN })
       continue
     }
-    const { pass } = judgeInference(model, { ...inference, precision: failing.precision }).verdict
+    const { pass, outputs } = judgeInference(model, { ...inference, precision: failing.precision }).verdict
     const actual = inference.outputs[told.output]
     corners.push({
       ...step,
@@ -64,7 +64,7 @@ export async function attribute(
     })
     if (actual !== undefined) before = actual
     // the first corner: FP32 without fusion
-    if (corners.length === 1 && !pass) known = await exportFailure(model, inference, told.output)
+    if (corners.length === 1 && !pass) known = await exportFailure(model, inference, outputs)
   }
   const { cause, reason } = decideCause(corners, known)
   const [first] = model.engines.keys()

@@ -1,8 +1,17 @@
+import { onnxByPrecision } from './config.ts'
+import type { ModelConfig } from './define-config.ts'
 import type { Cause, Corner, Verdict } from './verdict.ts'
 
+type Judged = Pick<Verdict, 'fingerprint' | 'outputs'>
+
 /** Not where a program decides by itself what it runs, nor where nothing could be compared. */
-export function canBeAttributed({ fingerprint, outputs }: Pick<Verdict, 'fingerprint' | 'outputs'>): boolean {
+export function canBeAttributed({ fingerprint, outputs }: Judged): boolean {
   return fingerprint?.engine !== 'command' && outputs.every(({ type }) => type !== 'incomparable')
+}
+
+/** Whether there are corners to run: where it can be attributed, and there is an FP32 ONNX to start from. */
+export function hasCorners(config: ModelConfig, judged: Judged): boolean {
+  return onnxByPrecision(config).fp32 !== undefined && canBeAttributed(judged)
 }
 
 /**

@@ -3,8 +3,8 @@ import type { DepthMap } from '../depth/depth-map.ts'
 import type { Precision } from '../engines/engine.ts'
 import { isFov, primaryOutput } from '../golden/kinds.ts'
 import { readTruth, type Truth } from '../golden/store.ts'
-import { canBeAttributed } from './cause.ts'
-import { type Model, onnxByPrecision } from './config.ts'
+import { hasCorners } from './cause.ts'
+import type { Model } from './config.ts'
 import type { Inference } from './infer.ts'
 import { type Comparison, judge } from './judge.ts'
 import { resemblanceOf, resemblanceText } from './resemblance.ts'
@@ -39,9 +39,9 @@ export function judgeInference(model: Model, inference: Judgeable, options: Judg
   const { scene, precision, engine, fingerprint, notes, attribution } = inference
   const judged = comparisons.map(judge)
   // of what has corners to run attribution tells more
-  const alone =
-    !canBeAttributed({ fingerprint, outputs: judged }) || onnxByPrecision(model.config).fp32 === undefined
-  const outputs = alone ? judged.map((verdict, i) => withMistake(verdict, comparisons[i]!)) : judged
+  const outputs = hasCorners(model.config, { fingerprint, outputs: judged })
+    ? judged
+    : judged.map((verdict, i) => withMistake(verdict, comparisons[i]!))
   return {
     comparisons,
     verdict: {

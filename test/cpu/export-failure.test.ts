@@ -2,16 +2,19 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ndarray from 'ndarray'
 import { describe, expect, test } from 'vitest'
-import { type FloatArray, packed } from '../../src/depth/depth-map.ts'
+import { type DepthMap, depthMap, type FloatArray, packed } from '../../src/depth/depth-map.ts'
 import { encodeNpy, readNpy } from '../../src/depth/npy.ts'
 import { releaseEngines } from '../../src/engines/pool.ts'
 import { findModel, loadConfig } from '../../src/gate/config.ts'
 import type { Range } from '../../src/gate/define-config.ts'
+import { exportFailure } from '../../src/gate/export-failure.ts'
 import { runGate } from '../../src/gate/gate.ts'
+import { inferModel } from '../../src/gate/infer.ts'
+import { judgeInference } from '../../src/gate/judge-scene.ts'
 import type { Tolerance } from '../../src/gate/tolerance.ts'
 import { importGolden } from '../../src/golden/import.ts'
 import type { Preprocessing } from '../../src/golden/manifest.ts'
-import { temporaryFolder, writeConfig } from '../helpers/files.ts'
+import { temporaryFolder, tinyProject, writeConfig } from '../helpers/files.ts'
 
 const benign = join(import.meta.dirname, '../../fixtures/networks/benign')
 const slopes = join(benign, 'golden/slopes')
@@ -117,6 +120,25 @@ describe('a broken export is told by what it does', () => {
     const reason = await reasonFor({ s: { depth: far } }, 'fp32', {}, { range: { max: 1e3 } })
     expect(reason).not.toContain('raise it')
     expect(reason).toContain('the ONNX is not the network that made the goldens')
+  })
+
+  test('by the output that is beyond what FP32 loses, though another fails first', async () => {
+    const model = findModel(loadConfig(join(tinyProject(), 'depthgate.config.json')), 'tiny')
+    const inference = await inferModel(model, { scene: 'waves', fusion: 'off' })
+    const { inverse_depth, ...others } = inference.outputs as Record<string, DepthMap>
+    const twice = depthMap(
+      packed(inverse_depth!).map(value => 2 * value),
+      24,
+      32,
+    )
+    const exported = { ...inference, outputs: { ...others, inverse_depth: twice } }
+    const { outputs } = judgeInference(model, exported, { tolerance: { absRel: 1e-12 } }).verdict
+    expect(outputs.map(({ output, pass }) => [output, pass])).toEqual([
+      ['depth', false],
+      ['fov_deg', true],
+      ['inverse_depth', false],
+    ])
+    expect(await exportFailure(model, exported, outputs)).toMatch(/its map is the golden times 2:/)
   })
 
   test('scenes that were mixed up', async () => {
