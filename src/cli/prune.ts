@@ -1,8 +1,8 @@
 import { basename, join, resolve } from 'node:path'
 import { DepthgateError } from '../base/errors.ts'
 import { honestJson } from '../base/json.ts'
-import { findModel, loadConfig } from '../gate/config.ts'
-import { findObsolete, needs, removeObsolete } from '../gate/obsolete.ts'
+import { loadConfig, modelsOf } from '../gate/config.ts'
+import { findObsolete, neededBy, removeObsolete } from '../gate/obsolete.ts'
 import { checkMayWrite } from '../gate/review.ts'
 import { runOutcome } from '../gate/run-record.ts'
 import { readRun, runIds, runsFolder } from '../gate/run-store.ts'
@@ -53,14 +53,14 @@ Exit code: 0 done, 2 there is no whole run to go by.
         `${join(runsFolder(root), id)}: was ${header.filter ? 'filtered' : header.partial ? 'stopped' : 'broken'}, and does not know what is obsolete. Run \`depthgate gate\` whole first`,
       )
     // the run may be of another config, or of this one before it was edited: the config in force has the say
-    const models = Object.keys(config.config.models).map(name => findModel(config, name))
-    const obsolete = findObsolete(config, models, run.cases)
-      .filter(({ path, scene }) =>
-        run.obsolete.some(listed => listed.path === path && listed.scene === scene),
-      )
-      .filter(
-        item => !others.some(other => needs(other, run.cases, { ...item, path: resolve(root, item.path) })),
-      )
+    const needed = others.map(other => neededBy(other, run.cases))
+    const obsolete = findObsolete(config, modelsOf(config), run.cases).filter(
+      ({ path, scene }) =>
+        run.obsolete.some(listed => listed.path === path && listed.scene === scene) &&
+        !needed.some(isNeeded =>
+          isNeeded({ path: resolve(root, path), ...(scene !== undefined && { scene }) }),
+        ),
+    )
     if (!values['dry-run']) {
       checkMayWrite(values['write-in-ci'])
       for (const item of obsolete) removeObsolete(root, item)

@@ -130,6 +130,11 @@ export function goldenFolder(root: string, name: string, { golden }: ModelConfig
 
 const models = new Map<string, Model>()
 
+/** Every model of a config. */
+export function modelsOf(config: LoadedConfig): Model[] {
+  return Object.keys(config.config.models).map(name => findModel(config, name))
+}
+
 /** A model by its name, its goldens opened once a process. */
 export function findModel({ file, root, cache, config }: LoadedConfig, name: string): Model {
   const key = `${file}\n${name}`

@@ -4,6 +4,7 @@ import type { OutputKind } from '../golden/manifest.ts'
 import type { Truth } from '../golden/store.ts'
 import { catalogue, fovErrorDeg, type Measurement, measure } from '../metrics/index.ts'
 import type { Range } from './define-config.ts'
+import { pairOf } from './distance.ts'
 import { figure, times } from './figure.ts'
 import { limitFigures } from './limit-figures.ts'
 import { allowedLoss, lossOf } from './loss.ts'
@@ -40,24 +41,16 @@ export function judge(comparison: Comparison): OutputVerdict {
 }
 
 function judgeMap(comparison: Comparison, golden: DepthMap, actual: DepthMap): OutputVerdict {
-  const [height = 0, width = 0] = golden.shape
-  if (actual.shape.length !== 2 || actual.shape[0] !== height || actual.shape[1] !== width)
-    return incomparable(comparison, 'shape', shapeReason(golden.shape, actual.shape))
   const { mask, range } = comparison
-  if (mask !== undefined && mask.length !== width * height)
+  const pair = pairOf(golden, actual, range)
+  if (!pair) return incomparable(comparison, 'shape', shapeReason(golden.shape, actual.shape))
+  if (mask !== undefined && mask.length !== pair.width * pair.height)
     return incomparable(
       comparison,
       'shape',
       `the mask holds ${mask.length} values, the golden is ${formatShape(golden.shape)}`,
     )
-  const measurement = measure({
-    golden: packed(golden),
-    actual: packed(actual),
-    width,
-    height,
-    ...range,
-    ...(mask && { mask }),
-  })
+  const measurement = measure({ ...pair, ...(mask && { mask }) })
   const { pixels, compared, goldenNonFinite, outside, masked, actualNonFinite, metrics, worst } = measurement
   if (compared === 0)
     return incomparable(

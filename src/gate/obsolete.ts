@@ -13,7 +13,7 @@ import {
   environmentOf,
   readBaseline,
 } from './baseline-file.ts'
-import { findModel, goldenFolder, type LoadedConfig, type Model, precisionsOf } from './config.ts'
+import { goldenFolder, type LoadedConfig, type Model, modelsOf, precisionsOf } from './config.ts'
 import type { Config } from './define-config.ts'
 import type { CaseRecord } from './run-record.ts'
 
@@ -66,25 +66,20 @@ export function findObsolete(
 }
 
 /**
- * Whether a config needs what another finds obsolete: it names the model whose goldens or baselines those are, and does not
- * find them obsolete itself.
+ * Whether a config needs what another finds obsolete, by its absolute path: it names the model whose goldens or baselines
+ * those are, and does not find them obsolete itself.
  */
-export function needs(
+export function neededBy(
   config: LoadedConfig,
   records: readonly CaseRecord[],
-  { path, scene }: { /** Absolute. */ path: string; scene?: string },
-): boolean {
-  const models = Object.keys(config.config.models).map(name => findModel(config, name))
-  const names = models.some(
-    ({ golden: { folder } }) =>
-      whole(path).startsWith(whole(folder)) || whole(folder).startsWith(whole(path)),
-  )
-  return (
-    names &&
-    !findObsolete(config, models, records).some(
-      other => resolve(config.root, other.path) === path && other.scene === scene,
-    )
-  )
+): (item: Pick<Obsolete, 'path' | 'scene'>) => boolean {
+  const models = modelsOf(config)
+  const own = findObsolete(config, models, records)
+  return ({ path, scene }) =>
+    models.some(
+      ({ golden: { folder } }) =>
+        whole(path).startsWith(whole(folder)) || whole(folder).startsWith(whole(path)),
+    ) && !own.some(other => resolve(config.root, other.path) === path && other.scene === scene)
 }
 
 /** A folder by the one path that it has, however it is spelled or linked. */

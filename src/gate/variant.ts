@@ -75,8 +75,7 @@ async function reducedVariant(
   arithmetic: 'emulated' | 'native',
   recipe: ReducedRecipe,
 ): Promise<Variant> {
-  const { path, facts } = await once({
-    folder: join(model.cache, 'variants'),
+  const { path, facts } = await once(model, {
     name: arithmetic === 'emulated' ? `${format}-emulated` : format,
     key: [format, arithmetic, recipeText(recipe), hashOnnx(onnx)],
     source: onnx,
@@ -95,8 +94,7 @@ async function quantizedVariant(
 ): Promise<Variant> {
   const { rest = 'fp32' } = recipe
   const emulated = rest !== 'fp32' && arithmetic === 'emulated'
-  const { path, facts } = await once({
-    folder: join(model.cache, 'variants'),
+  const { path, facts } = await once(model, {
     name: [format, ...(rest === 'fp32' ? [] : [rest]), ...(emulated ? ['emulated'] : [])].join('-'),
     key: [...quantizeKey(model, format, recipe), ...(emulated ? [arithmetic] : []), hashOnnx(onnx)],
     source: onnx,
@@ -129,7 +127,11 @@ async function quantizedVariant(
 const making = new Map<string, Promise<unknown>>()
 
 /** Made once where several scenes ask for it together. */
-function once<Facts>(entry: Entry<Facts>): Promise<{ path: string; facts: Facts }> {
+function once<Facts>(
+  model: Model,
+  variant: Omit<Entry<Facts>, 'folder'>,
+): Promise<{ path: string; facts: Facts }> {
+  const entry = { ...variant, folder: join(model.cache, 'variants') }
   const key = JSON.stringify([entry.folder, ...entry.key])
   let made = making.get(key) as ReturnType<typeof cachedModel<Facts>> | undefined
   if (!made) {

@@ -1,4 +1,5 @@
 import type { FloatArray } from '../depth/depth-map.ts'
+import { fitLine } from './line.ts'
 
 /**
  * A relative map brought to the truth's scale: every value times the median of truth / value, over pixels where both are
@@ -18,19 +19,13 @@ export function medianScaled(map: FloatArray, truth: FloatArray): Float64Array {
  * then 1 / that, no further than the farthest truth. SOURCE: Ranftl et al. 2020 (MiDaS, arXiv 1907.01341), section 5.
  */
 export function depthOfRelativeInverse(map: FloatArray, truth: FloatArray): Float64Array {
-  let [n, sx, sy, sxx, sxy, farthest] = [0, 0, 0, 0, 0, 0]
-  for (let i = 0; i < map.length; i++) {
-    const [x, depth] = [map[i]!, truth[i]!]
-    if (!(depth > 0 && Number.isFinite(depth) && Number.isFinite(x))) continue
-    const y = 1 / depth
-    n++
-    sx += x
-    sy += y
-    sxx += x * x
-    sxy += x * y
-    farthest = Math.max(farthest, depth)
-  }
-  const scale = (n * sxy - sx * sy) / (n * sxx - sx * sx)
-  const shift = (sy - scale * sx) / n
-  return Float64Array.from(map, x => 1 / Math.max(scale * x + shift, 1 / farthest))
+  const inverse = Float64Array.from(truth, depth =>
+    depth > 0 && Number.isFinite(depth) ? 1 / depth : Number.NaN,
+  )
+  const { scale, shift } = fitLine(map, inverse)
+  const farthest = inverse.reduce(
+    (least, y, i) => (y < least && Number.isFinite(map[i]) ? y : least),
+    Infinity,
+  )
+  return Float64Array.from(map, x => 1 / Math.max(scale * x + shift, farthest))
 }

@@ -1,3 +1,4 @@
+import { fitLine } from './line.ts'
 import { checkPair, comparedRange, type Pair } from './pair.ts'
 
 /** A mistake that people make between a network and its export, seen in the map that comes out. */
@@ -105,7 +106,7 @@ function candidates(pair: Pair, points: Points, here: Undone): { mistake: Mistak
   }))
   const scale = median(actual.map((value, i) => value / golden[i]!))
   const product = median(actual.map((value, i) => value * golden[i]!))
-  const { factor, offset } = line(golden, actual)
+  const { scale: factor, shift: offset } = fitLine(golden, actual)
   const { right, down } = displacement(pair, points)
   return [
     ...turned,
@@ -180,16 +181,4 @@ function meanError(actual: Float64Array, { golden }: Points): number {
 
 function median(values: Float64Array): number {
   return values.sort()[values.length >> 1] ?? Number.NaN
-}
-
-/** Least squares of actual = factor · golden + offset. */
-function line(golden: Float64Array, actual: Float64Array): { factor: number; offset: number } {
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length
-  const [g, a] = [mean(golden), mean(actual)]
-  let [both, own] = [0, 0]
-  for (let i = 0; i < golden.length; i++) {
-    both += (golden[i]! - g) * (actual[i]! - a)
-    own += (golden[i]! - g) ** 2
-  }
-  return { factor: both / own, offset: a - (both / own) * g }
 }

@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { messageOf } from '../../base/errors.ts'
 
 /**
- * The library that a GPU provider lacks, its own or one that it needs, in the loader's words; undefined where none is, and
+ * The library that a provider of a GPU lacks, its own or one that it needs, in the loader's words; undefined where none is, and
  * where that cannot be told. To be asked before ONNX Runtime is: at whatever log level of a session it prints what does not
  * load on standard error, and throws without the name. Its own level is one for the process, and also TensorRT's words go by it.
  * @param folder where ONNX Runtime looks for the libraries of its providers
  */
 export function missingLibrary(provider: string, folder: string = libraries()): string | undefined {
-  if (process.platform !== 'linux') return undefined
+  if (provider === 'cpu' || process.platform !== 'linux') return undefined
   const own = join(folder, `libonnxruntime_providers_${provider}.so`)
   const absent = [own, join(folder, 'libonnxruntime_providers_shared.so')].filter(file => !existsSync(file))
   for (const library of absent.length > 0 ? absent : notFound(own)) {

@@ -39,8 +39,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
       'onnx',
       `${onnx}: there is no such file. Export the model, or correct \`onnx\` in the config`,
     )
-  const onGpu = provider !== 'cpu'
-  const missing = onGpu ? missingLibrary(provider) : undefined
+  const missing = missingLibrary(provider)
   if (missing !== undefined) throw faultOf(onnx, providerFault(provider, missing))
   try {
     checkArithmetic(request)
@@ -50,6 +49,7 @@ export async function loadOnnx(request: EngineRequest): Promise<Engine> {
     if (problem) throw faultOf(onnx, problem)
     throw thrown
   }
+  const onGpu = provider !== 'cpu'
   const fingerprint: Fingerprint = {
     onnx: hashOnnx(onnx),
     precision,

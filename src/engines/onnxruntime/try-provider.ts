@@ -13,7 +13,7 @@ import { type ProviderFault, providerFault, providerOptions } from './provider.t
 /** Why the provider cannot work on this machine: a session of it for a network of one addition is made and run. */
 export async function providerProblem(settings: OnnxRuntimeSettings): Promise<ProviderFault | undefined> {
   const provider = providerOf(settings)
-  const missing = provider === 'cpu' ? undefined : missingLibrary(provider)
+  const missing = missingLibrary(provider)
   if (missing !== undefined) return providerFault(provider, missing)
   try {
     const session = await ort.InferenceSession.create(

@@ -18,6 +18,13 @@ function saved(folder = join(temporaryFolder(), 'run'), cases: CaseRecord[] = []
   return folder
 }
 
+/** Changes what a saved run says. */
+function edit(folder: string, header: object, more: object = {}): void {
+  const file = join(folder, 'run.json')
+  const run = JSON.parse(readFileSync(file, 'utf8'))
+  writeFileSync(file, JSON.stringify({ ...run, ...more, header: { ...run.header, ...header } }))
+}
+
 describe('a saved run', () => {
   test('comes back as it was, also numbers that JSON does not know', () => {
     const folder = saved()
@@ -34,14 +41,7 @@ describe('a saved run', () => {
   test.each<[string, (folder: string) => void, RegExp]>([
     [
       'from a newer depthgate',
-      folder => {
-        const file = join(folder, 'run.json')
-        const run = JSON.parse(readFileSync(file, 'utf8'))
-        writeFileSync(
-          file,
-          JSON.stringify({ ...run, schemaVersion: 2, header: { ...run.header, depthgate: '9.0.0' } }),
-        )
-      },
+      folder => edit(folder, { depthgate: '9.0.0' }, { schemaVersion: 2 }),
       /run\.json: has schemaVersion 2, written by depthgate 9\.0\.0; this depthgate reads 1\. Update depthgate/,
     ],
     ['cut short', folder => writeFileSync(join(folder, 'run.json'), '{"schemaVersion": 1'), /is not JSON/],
@@ -58,14 +58,7 @@ describe('a saved run', () => {
     ],
     [
       'whose config lies elsewhere',
-      folder => {
-        const file = join(folder, 'run.json')
-        const run = JSON.parse(readFileSync(file, 'utf8'))
-        writeFileSync(
-          file,
-          JSON.stringify({ ...run, header: { ...run.header, config: '../else/depthgate.config.ts' } }),
-        )
-      },
+      folder => edit(folder, { config: '../else/depthgate.config.ts' }),
       /must match pattern/,
     ],
     ['that is none', folder => writeFileSync(join(folder, 'run.json'), '{}'), /lacks "header"/],
